@@ -1,0 +1,1 @@
+"""The book's models, one module a family."""
