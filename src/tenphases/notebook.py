@@ -18,8 +18,8 @@ def glue(name: str, value: object) -> None:
 
     if hasattr(value, "item"):
         value = value.item()
-    text = value if isinstance(value, str) else repr(value)
     record = {"name": name, "mime_prefix": MIME_PREFIX}
-    display(
-        {MIME_PREFIX + "text/plain": text}, raw=True, metadata={"scrapbook": record}
-    )
+    # the repr of a string too: {glue:text} evaluates the text as a literal, and a
+    # bare 10,000 would come out as the tuple (10, 0)
+    text = {MIME_PREFIX + "text/plain": repr(value)}
+    display(text, raw=True, metadata={"scrapbook": record})

@@ -65,7 +65,7 @@ def artifact(name: str) -> Path:
 
     Raises ValueError if ``name`` is not a plain file name.
     """
-    if Path(name).name != name:
+    if name in ("", "..") or Path(name).name != name:
         raise ValueError(f"artifact wants a plain file name, not {name!r}.")
     folder = Path(os.environ.get("TENPHASES_ARTIFACTS", "artifacts"))
     folder.mkdir(parents=True, exist_ok=True)

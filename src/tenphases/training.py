@@ -151,6 +151,8 @@ def fit(
     does at the start of every pass, shuffled or not, unless it has a ``generator``
     of its own.
     """
+    if metrics and {"epoch", "loss"} & metrics.keys():
+        raise ValueError("a metric may not be called 'epoch' or 'loss'.")
     history = History()
     for epoch in range(1, epochs + 1):
         losses = train_epoch(model, train, loss_fn, optimizer, **step)

@@ -1,7 +1,7 @@
 """One look for all figures, and the few plots that several pages share.
 
-Four neutral colours stand for paper, ink, muted ink and grid. The site replaces
-exactly these on dark pages (``DARK``); the data colours in ``COLORS`` have a
+Four neutral colours stand for paper, ink, muted ink and grid; the site replaces
+exactly these on dark pages. The data colours in ``COLORS`` have a
 contrast of at least 3:1 on both backgrounds and stay apart for colour-blind
 readers, which tests/tenphases/test_viz.py measures.
 """
@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 PAPER, INK, MUTED, GRID = "#fffffe", "#2b2f36", "#636973", "#d9dde3"
-DARK = {PAPER: "#121212", INK: "#dfe3e8", MUTED: "#a6adb8", GRID: "#3a4049"}
 BLUE, ORANGE, GREEN, PURPLE, GREY = COLORS = (
     "#2e7fe0",
     "#c9540a",

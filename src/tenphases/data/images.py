@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import shorten
 
 import numpy as np
 import torch
@@ -108,7 +109,7 @@ def _download(kind: type, raw: Path, names: list[str]) -> None:
             for name in names:
                 os.replace(Path(folder, kind.__name__, "raw", name), raw / name)
     except (RuntimeError, OSError) as error:  # URLError is an OSError
-        reason = " ".join(str(error).split())
+        reason = shorten(str(error), width=160, placeholder=" ...")
         raise DataError(
             f"{kind.__name__} could not be downloaded; check the network and try "
             f"again, or put the unzipped files in {raw} (the cause: {reason})."

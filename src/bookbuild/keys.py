@@ -1,0 +1,83 @@
+"""The key of a page's result: a hash of all that the result depends on."""
+
+import hashlib
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from bookbuild.pages import Page
+
+ENGINE = 1  # raise it when the engine stores or runs pages differently
+PACKAGES = (
+    *("torch", "torchvision", "numpy", "matplotlib", "matplotlib-inline", "ipython"),
+    *("mlxtend", "scikit-learn", "scikit-image", "bokeh_sampledata", "pandas"),
+)
+
+
+def page_keys(pages: list[Page], root: Path) -> dict[str, str]:
+    """Return each page's key by the page's name.
+
+    A page depends on its own cells, on the ``tenphases`` package, on the versions
+    of what it may import, on the profile, and on the pages that it requires.
+    Prose is in no key.
+    """
+    common = {
+        "engine": ENGINE,
+        "package": _hash_folder(root / "src" / "tenphases"),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "profile": profile(),
+    }
+    by_stem = {page.stem: page for page in pages}
+    keys: dict[str, str] = {}
+
+    def key(page: Page) -> str:
+        if page.name not in keys:
+            own = {
+                "cells": [[cell.source, sorted(cell.tags)] for cell in page.cells],
+                "requires": [key(by_stem[stem]) for stem in page.requires],
+            }
+            text = json.dumps({**common, **own}, sort_keys=True)
+            keys[page.name] = hashlib.sha256(text.encode()).hexdigest()
+        return keys[page.name]
+
+    for page in pages:
+        key(page)
+    return keys
+
+
+def profile() -> dict[str, str]:
+    """Return what the environment asks for and which accelerators are in sight.
+
+    Finding out by importing torch would cost every build seconds, so this looks
+    at the device files that the drivers make.
+    """
+    device = os.environ.get("TENPHASES_DEVICE", "auto").lower()
+    if device == "auto":
+        cuda = os.environ.get("CUDA_VISIBLE_DEVICES") != "" and (
+            Path("/dev/nvidia0").exists()
+        )
+        apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+        device = "cuda" if cuda else "mps" if apple else "cpu"
+    return {
+        "device": device,
+        "data": os.environ.get("TENPHASES_DATA", "bundled").lower(),
+    }
+
+
+def _hash_folder(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+            digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"

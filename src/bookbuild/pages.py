@@ -1,0 +1,118 @@
+"""The book's executable pages: chapters and gallery scripts, as lists of cells."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
+from myst_parser.config.main import MdParserConfig
+from nbformat import NotebookNode
+from sphinx_gallery.py_source_parser import split_code_and_text_blocks
+
+from bookbuild import BuildError
+
+GALLERY = "gallery"
+EXAMPLES = "examples"  # where Sphinx-Gallery writes its pages
+MYST = MdParserConfig(enable_extensions={"colon_fence", "dollarmath"})
+REQUIRES = re.compile(r"^# requires: (\w+)$", re.M)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell, with the line of the source file at which its code begins."""
+
+    source: str
+    line: int
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Page:
+    """An executable page. ``name`` is its document name in Sphinx."""
+
+    name: str
+    path: Path
+    cells: tuple[Cell, ...]
+    requires: tuple[str, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        return self.path.stem
+
+
+def read_notebook(text: str, path: Path | None = None) -> NotebookNode:
+    """Read a chapter's MyST Markdown as a notebook without outputs."""
+    return read_myst_markdown_notebook(text, MYST, add_source_map=True, path=path)
+
+
+def read_chapter(path: Path, root: Path) -> Page:
+    notebook = read_notebook(path.read_text(encoding="utf-8"), path)
+    lines = notebook.metadata.source_map
+    cells = tuple(
+        Cell(cell.source, lines[i] + 1, frozenset(cell.metadata.get("tags", [])))
+        for i, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code"
+    )
+    return Page(path.relative_to(root).with_suffix("").as_posix(), path, cells)
+
+
+def read_script(path: Path, root: Path) -> Page:
+    _, blocks = split_code_and_text_blocks(str(path))
+    cells = tuple(
+        Cell(block.content, block.lineno) for block in blocks if block.type == "code"
+    )
+    place = path.relative_to(root / GALLERY).with_suffix("")
+    requires = tuple(REQUIRES.findall(path.read_text(encoding="utf-8")))
+    return Page(f"{EXAMPLES}/{place.as_posix()}", path, cells, requires)
+
+
+def discover(root: Path) -> list[Page]:
+    """Return every executable page, sorted by name.
+
+    Raises BuildError for a chapter that ``_toc.yml`` does not list, and for two
+    pages with the same file name, since commands name pages by it.
+    """
+    listed = set(listed_documents(root))
+    pages = []
+    for path in [root / "index.md", *sorted((root / "book").rglob("*.md"))]:
+        name = path.relative_to(root).with_suffix("").as_posix()
+        if name not in listed:
+            raise BuildError(f"{name}.md is not in _toc.yml; add it where it belongs.")
+        if is_myst_markdown_notebook(path.read_text(encoding="utf-8")):
+            pages.append(read_chapter(path, root))
+    scripts = sorted((root / GALLERY).rglob("plot_*.py"))
+    pages += [read_script(path, root) for path in scripts]
+    stems = [page.stem for page in pages]
+    for stem in stems:
+        if stems.count(stem) > 1:
+            raise BuildError(f"two pages are called {stem}; rename one of them.")
+    return pages
+
+
+def listed_documents(root: Path) -> Iterator[str]:
+    """Yield each document that ``_toc.yml`` names."""
+
+    def walk(node: object) -> Iterator[str]:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key in ("root", "file") and isinstance(value, str):
+                    yield value.removesuffix(".md")
+                else:
+                    yield from walk(value)
+        elif isinstance(node, list):
+            for item in node:
+                yield from walk(item)
+
+    yield from walk(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")))
+
+
+def find(pages: list[Page], name: str) -> Page:
+    """Return the page whose file name, without its suffix, is ``name``."""
+    stem = Path(name).stem
+    for page in pages:
+        if page.stem == stem:
+            return page
+    known = ", ".join(page.stem for page in pages)
+    raise BuildError(f"there is no page called {stem}; the pages are {known}.")

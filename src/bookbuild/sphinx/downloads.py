@@ -1,0 +1,296 @@
+"""The downloads: every executed page as a notebook and as a script, and the wheel."""
+
+import base64
+import json
+import mimetypes
+import re
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from textwrap import indent
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from pybtex.database import parse_file
+from sphinx.application import Sphinx
+from sphinx.util.display import status_iterator
+
+from bookbuild import OUTPUT, BuildError
+from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
+from bookbuild.pages import EXAMPLES, read_notebook
+from bookbuild.sphinx import results
+
+FOLDER = "downloads"
+IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>(?!\w+:)[\w./-]+)\)")
+INSTALL = """\
+# This page needs the book's package; installed once, it stays.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("tenphases") is None:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, "{requirement}"], check=True)\
+"""
+UNKNOWN = """\
+# This page needs the book's package, tenphases. If the import fails: download
+# the file {wheel} from the site, then run
+#     pip install "{wheel}[data]"
+import tenphases  # noqa: F401\
+"""
+
+
+def wheel_name() -> str:
+    return f"tenphases-{version('tenphases')}-py3-none-any.whl"
+
+
+def install_cell(site_url: str) -> str:
+    """Return the code that makes a download run where nothing is installed."""
+    if not site_url:
+        return UNKNOWN.format(wheel=wheel_name())
+    requirement = f"tenphases[data] @ {site_url}{FOLDER}/{wheel_name()}"
+    return INSTALL.format(requirement=requirement)
+
+
+def chapter_notebook(app: Sphinx, name: str) -> NotebookNode:
+    """Return a chapter as a notebook without outputs, for plain Jupyter."""
+    source = Path(app.srcdir, f"{name}.md")
+    text = source.read_text(encoding="utf-8")
+    notebook = read_notebook(text, source)
+    glued = glued_values(results.load(app.srcdir, name) or {"outputs": []})
+    resolver = make_resolver(app, name, text, glued)
+    cells = [new_code_cell(install_cell(app.config.html_baseurl))]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            try:
+                cell.source = plain_markdown(cell.source, resolver)
+            except MystError as error:
+                raise BuildError(f"{source}: {error}.") from None
+            attach_images(cell, source.parent)
+            cells += [cell] if cell.source else []
+        elif cell.cell_type == "code":
+            cells += code_cells(app, name, cell)
+    cells += references_cell(app, text)
+    clean = nbformat.v4.new_notebook(cells=cells)
+    clean.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    return clean
+
+
+def code_cells(app: Sphinx, name: str, cell: NotebookNode) -> list[NotebookNode]:
+    """Return a code cell without the site's options, and its figure's caption."""
+    figure = cell.metadata.get("mystnb", {}).get("figure", {})
+    known = {"raises-exception"} & set(cell.metadata.get("tags", []))
+    cell.metadata = nbformat.from_dict({"tags": sorted(known)} if known else {})
+    if "caption" not in figure:
+        return [cell]
+    label = figure_label(app, name, figure.get("name", ""))
+    return [cell, new_markdown_cell(f"*{label}: {figure['caption']}*")]
+
+
+def figure_label(app: Sphinx, name: str, label: str) -> str:
+    numbers = app.env.toc_fignumbers.get(name, {}).get("figure", {})
+    number = numbers.get(label.lower().replace("_", "-"))
+    return f"Figure {'.'.join(map(str, number))}" if number else "Figure"
+
+
+def glued_values(result: dict) -> dict[str, str]:
+    """Return what the page published with ``glue``, as text by name."""
+    values = {}
+    for outputs in result["outputs"]:
+        for output in outputs:
+            record = output.get("metadata", {}).get("scrapbook")
+            if record:
+                (values[record["name"]],) = output["data"].values()
+    return values
+
+
+def format_glued(values: dict[str, str], text: str) -> str:
+    """Render ``name`` or ``name:.2f``, as MyST-NB's ``glue:text`` does."""
+    name, _, spec = text.partition(":")
+    value = values[name]
+    return format(float(value), spec) if spec else value.strip("'")
+
+
+def make_resolver(app: Sphinx, name: str, text: str, glued: dict) -> Resolver:
+    env = app.env
+    base = app.config.html_baseurl
+    equations = number_equations(text)
+    labels = env.domains["std"].labels
+    anonymous = env.domains["std"].anonlabels
+
+    def page_link(docname: str, title: str) -> str:
+        return f"[{title}]({base}{docname}.html)" if base else f"*{title}*"
+
+    def link(title: str, path: str) -> str:
+        docname = env.relfn2path(path.removesuffix(".md"), name)[0]
+        if docname not in env.titles:
+            raise BuildError(f"{name} links to {path}, which is no page.")
+        return page_link(docname, title or env.titles[docname].astext())
+
+    def ref(target: str) -> str:
+        title, label = split_target(target)
+        docname, _, found = labels.get(label.lower(), ("", "", ""))
+        if not docname:
+            docname, found = anonymous[label.lower()][0], label
+        return page_link(docname, title or found)
+
+    def numbered(target: str) -> str:
+        docname, node_id = anonymous[target.lower()]
+        return figure_label(app, docname, node_id)
+
+    return Resolver(
+        roles={
+            "glue:text": lambda t: format_glued(glued, t),
+            "ref": ref,
+            "doc": lambda t: link(*split_target(t)),
+            "numref": numbered,
+            "eq": lambda t: f"({equations[t]})",
+            "cite:p": lambda t: f"({cite(app, t, ', ')})",
+            "cite:t": lambda t: cite(app, t, " ", brackets=True),
+            "term": lambda t: split_target(t)[0] or split_target(t)[1],
+        },
+        link=link,
+    )
+
+
+def split_target(text: str) -> tuple[str, str]:
+    """Split ``title <target>`` as roles write it; no title is an empty one."""
+    match = re.fullmatch(r"(.*\S)\s*<(.+)>", text)
+    return (match.group(1), match.group(2)) if match else ("", text)
+
+
+def bibliography(app: Sphinx) -> dict:
+    files = app.config.bibtex_bibfiles
+    return {
+        key: entry
+        for file in files
+        for key, entry in parse_file(Path(app.srcdir, file)).entries.items()
+    }
+
+
+def cite(app: Sphinx, keys: str, join: str, *, brackets: bool = False) -> str:
+    """Render a citation as author and year."""
+    entries = bibliography(app)
+    parts = []
+    for key in keys.split(","):
+        entry = entries[key.strip()]
+        names = [" ".join(p.last_names) for p in entry.persons["author"]]
+        who = names[0] if len(names) == 1 else f"{names[0]} and {names[1]}"
+        if len(names) > 2:
+            who = f"{names[0]} et al."
+        year = entry.fields["year"]
+        parts.append(f"{who}{join}({year})" if brackets else f"{who}{join}{year}")
+    return "; ".join(parts).replace("{", "").replace("}", "")
+
+
+def references_cell(app: Sphinx, text: str) -> list[NotebookNode]:
+    """Return a cell that lists the works a page cites, if it cites any."""
+    entries = bibliography(app)
+    keys: list[str] = []
+    for group in re.findall(r"\{cite:[pt]\}`([^`]+)`", text):
+        keys += [k.strip() for k in group.split(",") if k.strip() not in keys]
+    lines = []
+    for key in keys:
+        entry = entries[key]
+        names = ", ".join(" ".join(p.last_names) for p in entry.persons["author"])
+        fields = entry.fields
+        where = next((fields[k] for k in VENUES if k in fields), "")
+        line = f"- {names} ({fields['year']}). *{fields['title']}*. {where}."
+        lines.append(line.replace("{", "").replace("}", "").replace("--", "–"))
+    return (
+        [new_markdown_cell("\n".join(["## References", "", *lines]))] if lines else []
+    )
+
+
+VENUES = ("journal", "booktitle", "publisher", "howpublished", "note", "institution")
+
+
+def attach_images(cell: NotebookNode, folder: Path) -> None:
+    """Carry the images of a Markdown cell inside the notebook."""
+
+    def attach(match: re.Match) -> str:
+        path = folder / match["path"]
+        kind = mimetypes.guess_type(path.name)[0] or "image/png"
+        content = base64.b64encode(path.read_bytes()).decode()
+        cell.setdefault("attachments", {})[path.name] = {kind: content}
+        return f"![{match['alt']}](attachment:{path.name})"
+
+    cell.source = IMAGE.sub(attach, cell.source)
+
+
+def gallery_notebook(app: Sphinx, name: str) -> NotebookNode:
+    """Return Sphinx-Gallery's notebook with our first cell."""
+    path = Path(app.srcdir, f"{name}.ipynb")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
+    first = new_code_cell(install_cell(app.config.html_baseurl))
+    notebook.cells.insert(0, first)
+    for cell in notebook.cells:
+        cell.source = re.sub(r"^# sphinx_gallery_.*\n?", "", cell.source, flags=re.M)
+        if cell.cell_type == "markdown":
+            cell.source = plain_rst_roles(app, name, cell.source)
+        else:
+            cell.metadata.pop("collapsed", None)
+    return notebook
+
+
+def plain_rst_roles(app: Sphinx, name: str, text: str) -> str:
+    """Resolve the reStructuredText references that Sphinx-Gallery leaves."""
+    resolver = make_resolver(app, name, "", {})
+
+    def role(match: re.Match) -> str:
+        if match["name"] not in ("ref", "doc", "term"):
+            raise BuildError(
+                f"{name}: the role :{match['name']}: cannot be downloaded."
+            )
+        if match["name"] == "doc":
+            title, target = split_target(match["text"])
+            return resolver.link(title, target.removeprefix("/"))
+        return resolver.roles[match["name"]](match["text"])
+
+    return re.sub(r":(?P<name>[\w:]+):`(?P<text>[^`]+)`", role, text)
+
+
+def script_text(notebook: NotebookNode) -> str:
+    """Return a notebook as a Python script that runs from start to end.
+
+    A cell that is meant to raise would end the script, so its error is printed.
+    """
+    notebook = nbformat.from_dict(json.loads(json.dumps(notebook)))
+    for cell in notebook.cells:
+        cell.pop("attachments", None)
+        if "raises-exception" in cell.metadata.get("tags", []):
+            cell.metadata.pop("tags")
+            body = indent(cell.source, "    ")
+            cell.source = (
+                f"try:\n{body}\nexcept Exception as error:\n"
+                '    print(f"{type(error).__name__}: {error}")'
+            )
+    return jupytext.writes(notebook, fmt="py:percent")
+
+
+def _write(app: Sphinx, error: Exception | None) -> None:
+    if error is not None or app.builder.format != "html":
+        return
+    target = Path(app.outdir, FOLDER)
+    names = sorted(n for n in app.env.found_docs if results.load(app.srcdir, n))
+    for name in status_iterator(names, "writing downloads... ", length=len(names)):
+        path = target / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        gallery = name.startswith(f"{EXAMPLES}/")
+        notebook = (gallery_notebook if gallery else chapter_notebook)(app, name)
+        for i, cell in enumerate(notebook.cells):
+            cell["id"] = f"cell-{i}"  # the same at every build
+        nbformat.write(notebook, path)
+        if gallery:
+            shutil.copy(Path(app.srcdir, f"{name}.py"), path.with_suffix(".py"))
+        else:
+            path.with_suffix(".py").write_text(script_text(notebook), encoding="utf-8")
+    for wheel in (Path(app.srcdir) / OUTPUT / "wheel").glob("*.whl"):
+        shutil.copy(wheel, target / wheel.name)
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("build-finished", _write)

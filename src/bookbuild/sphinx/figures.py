@@ -1,0 +1,59 @@
+"""Every SVG figure a second time, in the colours of dark pages.
+
+The figures' four neutral colours are known, so the dark version is a matter of
+replacing them; the theme shows the one that fits.
+"""
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+# PAPER, INK, MUTED and GRID of tenphases.viz, and what stands for them on dark
+# pages. (Importing that module would import torch, which costs a build seconds.)
+DARK = {
+    "#fffffe": "#121212",
+    "#2b2f36": "#dfe3e8",
+    "#636973": "#a6adb8",
+    "#d9dde3": "#3a4049",
+}
+SIZE = re.compile(r'<svg[^>]*?width="([\d.]+)pt" height="([\d.]+)pt"', re.S)
+
+
+def darken(svg: str) -> str:
+    """Return the figure with its neutral colours replaced."""
+    for light, dark in DARK.items():
+        svg = svg.replace(light, dark)
+    return svg
+
+
+def _add_dark_versions(app: Sphinx, doctree: nodes.document) -> None:
+    for image in list(doctree.findall(nodes.image)):
+        if not image["uri"].endswith(".svg") or "://" in image["uri"]:
+            continue
+        _, name = app.env.relfn2path(image["uri"], app.env.docname)
+        path = Path(name)
+        if not path.exists():
+            continue  # Sphinx itself reports the missing image
+        svg = path.read_text(encoding="utf-8")
+        image["loading"] = "lazy"
+        if size := SIZE.search(svg):
+            # 96 pixels to 72 points; the width alone, so that it may shrink
+            image["width"] = f"{float(size.group(1)) * 4 / 3:.0f}px"
+        dark = darken(svg)
+        if dark == svg:
+            continue
+        other = path.with_name(f"{path.stem}-dark.svg")
+        if not other.exists() or other.read_text(encoding="utf-8") != dark:
+            other.write_text(dark, encoding="utf-8")
+        twin = image.deepcopy()
+        twin["uri"] = f"{image['uri'][: -len('.svg')]}-dark.svg"
+        image["classes"].append("only-light")
+        twin["classes"].append("only-dark")
+        image.parent.insert(image.parent.index(image) + 1, twin)
+
+
+def setup(app: Sphinx) -> None:
+    # before Sphinx collects the images, at the default priority of 500
+    app.connect("doctree-read", _add_dark_versions, priority=100)

@@ -1,0 +1,87 @@
+"""Gallery pages: Sphinx-Gallery writes them, the engine has run them.
+
+Sphinx-Gallery has no hook for results that were computed elsewhere, so its step
+that executes one block is replaced by one that looks the block's outputs up.
+"""
+
+import re
+from pathlib import Path
+from textwrap import indent
+
+from sphinx.application import Sphinx
+from sphinx_gallery import gen_rst
+
+from bookbuild.execute import visible_text
+from bookbuild.pages import EXAMPLES, GALLERY
+from bookbuild.sphinx import results
+
+ALT = re.compile(r"^# sphinx_gallery_alt = (['\"])(.*)\1\s*$", re.M)
+NO_OUTPUTS = """
+.. danger:: This page has no outputs: it failed in this build, or was not part of it.
+
+"""
+TEXT = """
+.. rst-class:: sphx-glr-script-out
+
+.. code-block:: none
+
+{}
+"""
+IMAGE = """
+.. image:: /{path}
+   :alt: {alt}
+   :class: sphx-glr-single-img
+
+"""
+
+
+def render_block(compiler, block, _globals, script_vars, gallery_conf, file_conf):
+    """Return the stored outputs of a code block as reStructuredText.
+
+    Stands in for ``sphinx_gallery.gen_rst.execute_code_block``.
+    """
+    if block.type == "text":
+        return ""
+    index = script_vars["blocks_seen"] = script_vars.get("blocks_seen", -1) + 1
+    root = Path(gallery_conf["src_dir"])
+    name = _page_name(root, Path(script_vars["src_file"]))
+    result = results.load(root, name)
+    if result is None:
+        return NO_OUTPUTS if index == 0 else ""
+    alts = [match.group(2) for match in ALT.finditer(block.content)]
+    parts = []
+    for output in result["outputs"][index]:
+        svg = output.get("data", {}).get("image/svg+xml")
+        if svg is not None:
+            path = _save(svg, script_vars)
+            alt = alts.pop(0) if alts else ""
+            where = path.relative_to(root).as_posix()
+            parts.append(IMAGE.format(path=where, alt=alt))
+        elif text := visible_text(output).rstrip():
+            parts.append(TEXT.format(indent(text, "    ")))
+    return "".join(parts)
+
+
+def _save(svg: str, script_vars: dict) -> Path:
+    path = Path(script_vars["image_path_iterator"].next()).with_suffix(".svg")
+    # an unchanged figure keeps its time, so that Sphinx need not read the page again
+    if not path.exists() or path.read_text(encoding="utf-8") != svg:
+        path.write_text(svg, encoding="utf-8")
+    return path
+
+
+def _page_name(root: Path, script: Path) -> str:
+    place = script.relative_to(root / GALLERY).with_suffix("")
+    return f"{EXAMPLES}/{place.as_posix()}"
+
+
+def _write_again(app: Sphinx) -> None:
+    """Have Sphinx-Gallery write every page again: it keeps what it thinks current,
+    and it judges by the script alone."""
+    for stamp in (Path(app.srcdir) / EXAMPLES).rglob("*.py.md5"):
+        stamp.unlink()
+
+
+def setup(app: Sphinx) -> None:
+    gen_rst.execute_code_block = render_block
+    app.connect("builder-inited", _write_again, priority=100)

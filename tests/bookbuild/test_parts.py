@@ -1,0 +1,212 @@
+"""The parts of the build, one by one."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from bookbuild import BuildError
+from bookbuild.keys import page_keys, profile
+from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
+from bookbuild.pages import Cell, Page, find, read_chapter
+from bookbuild.sphinx import site
+from bookbuild.sphinx.downloads import format_glued, install_cell, script_text
+from bookbuild.sphinx.figures import DARK, darken
+from bookbuild.store import Store
+
+ROOT = Path(__file__).parents[2]
+
+
+def page(name: str, *sources: str, requires: tuple[str, ...] = ()) -> Page:
+    cells = tuple(Cell(source, 1) for source in sources)
+    return Page(name, Path(f"{name}.md"), cells, requires)
+
+
+class TestStore:
+    def test_gives_back_what_was_saved(self, tmp_path):
+        store = Store(tmp_path)
+        store.save("abc", {"seconds": 1.5})
+        assert store.load("abc") == {"seconds": 1.5}
+        assert store.load("other") is None
+
+    @pytest.mark.parametrize(
+        "damage", [lambda t: t[:-3], lambda t: t + "x", lambda t: ""]
+    )
+    def test_a_damaged_entry_counts_as_absent(self, tmp_path, damage):
+        store = Store(tmp_path)
+        store.save("abc", {"seconds": 1.5})
+        path = store.path("abc")
+        path.write_text(damage(path.read_text()))
+        assert store.load("abc") is None
+
+    def test_leaves_no_temporary_file_behind(self, tmp_path):
+        Store(tmp_path).save("abc", {})
+        assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["abc.json"]
+
+
+class TestKeys:
+    def key(self, one: Page, *others: Page, root: Path = ROOT) -> str:
+        return page_keys([one, *others], root)[one.name]
+
+    def test_depends_on_the_code_alone(self):
+        assert self.key(page("a", "x")) == self.key(page("a", "x"))
+        assert self.key(page("a", "x")) != self.key(page("a", "y"))
+        assert self.key(page("a", "x", "y")) != self.key(page("a", "xy"))
+
+    def test_depends_on_the_profile(self, monkeypatch):
+        before = self.key(page("a", "x"))
+        monkeypatch.setenv("TENPHASES_DATA", "full")
+        assert self.key(page("a", "x")) != before
+
+    def test_depends_on_the_package(self, tmp_path):
+        module = tmp_path / "src" / "tenphases" / "m.py"
+        module.parent.mkdir(parents=True)
+        module.write_text("x = 1\n")
+        before = self.key(page("a", "x"), root=tmp_path)
+        module.write_text("x = 2\n")
+        assert self.key(page("a", "x"), root=tmp_path) != before
+
+    def test_depends_on_the_pages_it_requires(self):
+        second = page("second", "read", requires=("first",))
+        one = self.key(second, page("first", "x"))
+        assert self.key(second, page("first", "y")) != one
+
+    def test_a_hidden_gpu_is_none(self, monkeypatch):
+        monkeypatch.setenv("TENPHASES_DEVICE", "auto")
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        assert profile()["device"] != "cuda"
+
+
+class TestPages:
+    def test_a_cell_knows_its_line(self, tmp_path):
+        path = tmp_path / "book" / "a.md"
+        path.parent.mkdir()
+        text = (
+            "---\nfile_format: mystnb\n---\n# A\n\n```{code-cell}\n:tags: [t]\nx\n```\n"
+        )
+        path.write_text(text)
+        (cell,) = read_chapter(path, tmp_path).cells
+        assert cell.source == "x"
+        assert cell.tags == {"t"}
+        assert text.splitlines()[cell.line - 1] in (":tags: [t]", "x")
+
+    def test_an_unknown_name_lists_the_known_ones(self):
+        with pytest.raises(BuildError, match="the pages are a, b"):
+            find([page("a"), page("b")], "c")
+
+
+class TestFigures:
+    def test_only_the_four_neutral_colours_change(self):
+        assert (
+            darken("fill: #fffffe; stroke: #2e7fe0") == "fill: #121212; stroke: #2e7fe0"
+        )
+
+    def test_they_are_those_of_the_package(self):
+        tree = ast.parse((ROOT / "src" / "tenphases" / "viz.py").read_text())
+        values = [
+            ast.literal_eval(node.value)
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and ast.unparse(node.targets[0]) == "(PAPER, INK, MUTED, GRID)"
+        ]
+        assert values == [tuple(DARK)]
+
+
+RESOLVER_ROLES = {
+    "glue:text": lambda t: {"a": "1"}[t],
+    "eq": lambda t: f"({ {'eq-a': 1}[t] })".replace(" ", ""),
+    "ref": lambda t: f"*{t}*",
+}
+
+
+def plain(text: str) -> str:
+    resolver = Resolver(
+        roles=RESOLVER_ROLES, link=lambda text, path: f"<{text}|{path}>"
+    )
+    return plain_markdown(text, resolver)
+
+
+class TestMyst:
+    @pytest.mark.parametrize(
+        ("myst", "markdown"),
+        [
+            ("(label)=\n# Title", "# Title"),
+            (
+                "is {glue:text}`a`, see {eq}`eq-a` and {ref}`b`.",
+                "is 1, see (1) and *b*.",
+            ),
+            ("$$\nx\n$$ (eq-a)", "$$\nx \\tag{1}\n$$"),
+            ("[t](p.md) and [](q.md#s)", "<t|p.md> and <|q.md>"),
+            ("[`code`](p.md)", "<`code`|p.md>"),
+            ("`{glue:text}` stays code", "`{glue:text}` stays code"),
+            ("```python\n{ref}`b`\n```", "```python\n{ref}`b`\n```"),
+            (":::{note}\nOne {glue:text}`a`.\n:::", "> **Note**\n>\n> One 1."),
+            (
+                "::::{tab-set}\n:::{tab-item} Linux\nrun\n:::\n::::",
+                "> **Linux**\n>\n> run",
+            ),
+            (":::{exercise-start} Do\n:label: e\n:::", "### Exercise: Do"),
+        ],
+    )
+    def test_becomes_plain_markdown(self, myst, markdown):
+        assert plain(myst) == markdown
+
+    def test_a_solution_bears_its_exercises_title(self):
+        text = ":::{exercise-start} Do\n:label: e\n:::\n:::{solution-start} e\n:::"
+        assert "#### Solution: Do" in plain(text)
+
+    @pytest.mark.parametrize(
+        "myst", ["{unknown}`x`", ":::{mermaid}\nx\n:::", ":::{note}\nnever closed"]
+    )
+    def test_what_a_download_cannot_show_is_refused(self, myst):
+        with pytest.raises(MystError):
+            plain(myst)
+
+    def test_equations_are_numbered_as_they_stand(self):
+        assert number_equations("$$\na\n$$ (one)\n\n$$\nb\n$$ (two)") == {
+            "one": 1,
+            "two": 2,
+        }
+
+
+class TestDownloads:
+    def test_a_glued_number_is_formatted(self):
+        assert format_glued({"a": "0.98765"}, "a:.1%") == "98.8%"
+        assert format_glued({"a": "'text'"}, "a") == "text"
+
+    def test_the_first_cell_knows_where_the_package_is(self):
+        assert "https://book.test/downloads/tenphases-" in install_cell(
+            "https://book.test/"
+        )
+        compile(install_cell("https://book.test/"), "cell", "exec")
+        compile(install_cell(""), "cell", "exec")
+
+    def test_a_cell_that_raises_does_not_end_the_script(self, capsys):
+        raising = new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]})
+        notebook = new_notebook(cells=[raising, new_code_cell("print('after')")])
+        exec(script_text(notebook), {})
+        assert capsys.readouterr().out == "ZeroDivisionError: division by zero\nafter\n"
+
+
+class TestSite:
+    @pytest.mark.parametrize(
+        ("named", "known"),
+        [
+            ("https://github.com/a/b.git", "https://github.com/a/b"),
+            ("git@github.com:a/b.git", "https://github.com/a/b"),
+            ("/some/folder", None),
+        ],
+    )
+    def test_the_repository_comes_from_the_environment(self, monkeypatch, named, known):
+        monkeypatch.setenv("TENPHASES_REPOSITORY", named)
+        assert site.repository() == known
+
+    def test_colab_needs_a_repository_and_a_branch(self, monkeypatch):
+        monkeypatch.setenv("TENPHASES_PAGES_BRANCH", "gh-pages")
+        assert site.colab_url(None) == ""
+        assert site.colab_url("https://github.com/a/b").endswith(
+            "/github/a/b/blob/gh-pages/downloads"
+        )
+        monkeypatch.delenv("TENPHASES_PAGES_BRANCH")
+        assert site.colab_url("https://github.com/a/b") == ""

@@ -1,0 +1,73 @@
+"""Run every downloaded notebook and script, each alone in an empty folder.
+
+Runs where only the wheel and its extras are installed, so it imports nothing of
+the build: python tests/run_downloads.py FOLDER [NAME ...]
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+LIMIT = 600  # seconds
+
+
+def run_notebook(path: Path, folder: str) -> str | None:
+    """Return None, or what went wrong."""
+    client = NotebookClient(
+        nbformat.read(path, as_version=4),
+        timeout=LIMIT,
+        resources={"metadata": {"path": folder}},
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        return str(error)
+    return None
+
+
+def run_script(path: Path, folder: str) -> str | None:
+    """Return None, or what went wrong."""
+    done = subprocess.run(
+        [sys.executable, path.resolve()],
+        cwd=folder,
+        env={**os.environ, "MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    return done.stderr if done.returncode else None
+
+
+def main() -> int:
+    downloads, names = Path(sys.argv[1]), sys.argv[2:]
+    paths = sorted([*downloads.rglob("*.ipynb"), *downloads.rglob("*.py")])
+    paths = [p for p in paths if not names or p.stem in names]
+    if not paths:
+        print(f"there is nothing to run in {downloads}", file=sys.stderr)
+        return 1
+    failed = 0
+    for path in paths:
+        start = time.perf_counter()
+        run = run_notebook if path.suffix == ".ipynb" else run_script
+        with tempfile.TemporaryDirectory() as folder:
+            error = run(path, folder)
+        verdict = "FAILED" if error else "ran"
+        seconds = time.perf_counter() - start
+        print(f"{verdict:6} {path.name:36} {seconds:6.1f} s", flush=True)
+        if error:
+            failed += 1
+            print(error, file=sys.stderr, flush=True)
+    print(f"{len(paths) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
