@@ -80,7 +80,7 @@ def show_image(ax: Axes, image: Tensor) -> None:
 def confusion_matrix(ax: Axes, counts: Tensor, classes: Sequence[str]) -> None:
     """Draw counts (C, C), rows true and columns predicted, with each number."""
     shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ax.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
     ax.set_xticks(range(len(classes)), classes)
     ax.set_yticks(range(len(classes)), classes)
     ax.set(xlabel="predicted", ylabel="true")
@@ -110,7 +110,19 @@ def decision_regions(
     kwargs = {"cmap": colors, "vmin": -0.5, "vmax": classes - 0.5}
     extent = (*x[[0, -1]].tolist(), *y[[0, -1]].tolist())
     ax.imshow(
-        regions.T, origin="lower", extent=extent, aspect="auto", alpha=0.25, **kwargs
+        regions.T.numpy(),
+        origin="lower",
+        extent=extent,
+        aspect="auto",
+        alpha=0.25,
+        **kwargs,
     )
-    ax.scatter(*points.T, c=targets, s=14, edgecolors=PAPER, linewidths=0.5, **kwargs)
+    ax.scatter(
+        *points.T.numpy(),
+        c=targets.numpy(),
+        s=14,
+        edgecolors=PAPER,
+        linewidths=0.5,
+        **kwargs,
+    )
     ax.grid(False)

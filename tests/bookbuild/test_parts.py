@@ -173,7 +173,8 @@ class TestMyst:
 class TestDownloads:
     def test_a_glued_number_is_formatted(self):
         assert format_glued({"a": "0.98765"}, "a:.1%") == "98.8%"
-        assert format_glued({"a": "'text'"}, "a") == "text"
+        assert format_glued({"a": "1234567"}, "a:,") == "1,234,567"
+        assert format_glued({"a": repr("it's")}, "a") == "it's"
 
     def test_the_first_cell_knows_where_the_package_is(self):
         assert "https://book.test/downloads/tenphases-" in install_cell(

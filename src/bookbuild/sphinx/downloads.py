@@ -1,5 +1,6 @@
 """The downloads: every executed page as a notebook and as a script, and the wheel."""
 
+import ast
 import base64
 import json
 import mimetypes
@@ -109,8 +110,8 @@ def glued_values(result: dict) -> dict[str, str]:
 def format_glued(values: dict[str, str], text: str) -> str:
     """Render ``name`` or ``name:.2f``, as MyST-NB's ``glue:text`` does."""
     name, _, spec = text.partition(":")
-    value = values[name]
-    return format(float(value), spec) if spec else value.strip("'")
+    value = ast.literal_eval(values[name])  # glue publishes the repr
+    return format(value, spec) if spec else str(value)
 
 
 def make_resolver(app: Sphinx, name: str, text: str, glued: dict) -> Resolver:

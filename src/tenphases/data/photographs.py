@@ -52,12 +52,6 @@ TABLE = {
         "no known copyright restrictions",
         "stained glands of a colon under the microscope, CMMI",
     ),
-    "motorcycle": (
-        "skimage",
-        "data/motorcycle_left.png",
-        "none stated; Middlebury 2014 stereo benchmark, cite Scharstein et al. 2014",
-        "a motorcycle in a workshop, Scharstein and others",
-    ),
     "china": (
         "sklearn",
         "datasets/images/china.jpg",

@@ -11,7 +11,6 @@ SIZES = {
     "galaxies": (872, 1000),
     "retina": (1411, 1411),
     "tissue": (512, 512),
-    "motorcycle": (500, 741),
     "china": (427, 640),
     "flower": (427, 640),
 }
