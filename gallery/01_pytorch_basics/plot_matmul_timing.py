@@ -2,7 +2,7 @@
 What Threads and GPUs Buy
 =========================
 
-NumPy, PyTorch on one thread, PyTorch on every core, a GPU: which is fastest? We
+NumPy, PyTorch on one thread, PyTorch on several, a GPU: which is fastest? We
 time two operations, a matrix product and a square of each number, from a few
 numbers to millions. The surprise is on the small side. A product of two 16 × 16
 matrices has 4096 times the arithmetic of a product of two numbers and costs
@@ -22,9 +22,9 @@ from tenphases import benchmarks, get_device, set_seed, viz
 viz.use_style()
 set_seed(0)
 device = get_device()
-threads = os.cpu_count() or 1
+threads = min(os.cpu_count() or 1, 8)
 accelerator = None if device.type == "cpu" else benchmarks.device_name()
-print(f"processor: {benchmarks.device_name('cpu')}, {threads} cores")
+print(f"processor: {benchmarks.device_name('cpu')}, {os.cpu_count()} cores")
 print(f"accelerator: {accelerator}, torch {torch.__version__}")
 
 # %%
@@ -112,13 +112,15 @@ if accelerator:
 # Both curves have a floor, the cost of a call, and a slope. Where the slope begins
 # is where the hardware begins to matter. Before that point, the choice of a
 # library, of threads or of a device decides nothing but the height of the floor.
+# Where PyTorch begins to share the work among threads, its curve leaves that of one
+# thread: downwards if the cores are free, upwards if they are not.
 
 curves = {}
 for row in rows:
     key = row["op"], row["runner"]
     curves.setdefault(key, {})[row["size"]] = row["seconds"]
 
-# sphinx_gallery_alt = "Two panels with logarithmic axes, time against size. Left, the matrix product: all curves run flat up to about 16 rows and then rise steeply. Right, the square: flat up to about ten thousand numbers, then rising. The curves of NumPy and of PyTorch on one thread lie close together."
+# sphinx_gallery_alt = "Two panels with logarithmic axes, time against size. Left, the matrix product: all curves run flat up to about 16 rows and then rise steeply. Right, the square: flat up to about ten thousand numbers, then rising. For large sizes the curves of NumPy and of PyTorch on one thread lie close together; that of several threads leaves them."
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.4), sharey=True)
 for (op, runner), curve in curves.items():
     ax = axes[0] if op == "matmul" else axes[1]
@@ -147,7 +149,7 @@ if accelerator:
 # arithmetic would not help it.
 
 # sphinx_gallery_thumbnail_number = 2
-# sphinx_gallery_alt = "Two panels with logarithmic axes, speed in GFLOP per second against size. Left, the matrix product: the curves climb by several orders of magnitude and level off. Right, the square: the curves climb to a peak at middle sizes and fall again at ten million numbers, far below the product's level."
+# sphinx_gallery_alt = "Two panels with logarithmic axes, speed in GFLOP per second against size. Left, the matrix product: the curves of NumPy and of one thread climb by several orders of magnitude and level off. Right, the square: they climb to a peak at middle sizes and fall again at ten million numbers, far below the product's level."
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.4), sharey=True)
 for (op, runner), curve in curves.items():
     ax = axes[0] if op == "matmul" else axes[1]
@@ -166,11 +168,11 @@ assert product > 3 * square
 
 # %%
 # What do the other cores add? The table shows the time on one thread over the time
-# on all. PyTorch splits an operation only if it is large enough to be worth it, so
-# small sizes stay near one. Above, a value near the number of cores means
-# that they were free. A value far below one means that they were not: the threads
-# of one operation wait for the slowest, and on a busy machine the slowest waits
-# for other programs.
+# on several. PyTorch splits an operation only if it is large enough to be worth it, so
+# small sizes stay near one. Above, a value near the number of threads means that
+# each had a core to itself. A value far below one means that they had not: the
+# threads of one operation wait for the slowest, and on a busy machine the slowest
+# waits for other programs. More threads than free cores are worse than one thread.
 
 if threads > 1:
     for op in SIZES:

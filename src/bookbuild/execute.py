@@ -1,6 +1,7 @@
 """Run one page in a fresh kernel and return its result."""
 
 import base64
+import itertools
 import json
 import os
 import platform
@@ -20,6 +21,7 @@ from bookbuild.pages import Cell, Page
 
 TIME_LIMIT = 600  # seconds for one cell
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+KERNEL_FILE = re.compile(r"\S*ipykernel_\d+\S*\.py")  # differs at every run
 NOT_A_NUMBER = re.compile(r"(?<![\w.])(?:nan|-?inf)(?!\w)", re.I)
 
 # figures as SVG, which stay sharp and which the site can recolour for dark pages
@@ -64,6 +66,9 @@ class Runner:
             notebook = self._execute(folder)
             seconds = time.perf_counter() - start
             outputs = [cell.outputs for cell in notebook.cells[1:-1]]
+            for output in itertools.chain.from_iterable(outputs):
+                if "text" in output:
+                    output["text"] = KERNEL_FILE.sub("cell", output["text"])
             check_outputs(self.page, outputs)
             return {
                 "page": self.page.name,

@@ -1,12 +1,15 @@
 import json
+import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
 from tenphases import benchmarks
 
+CHAPTER = Path(__file__).parents[2] / "book/01-pytorch-basics/gpu-acceleration.md"
 ROWS = [{"op": "matmul", "runner": "accelerator", "size": 64, "seconds": 2.5e-6}]
 
 
@@ -168,3 +171,33 @@ def test_fastest_waits_for_the_device(monkeypatch):
 def test_the_cpu_needs_no_waiting():
     benchmarks.wait("cpu")
     benchmarks.wait(torch.device("meta"))
+
+
+def run_the_chapters_cell():
+    """Run the cell that loads the records, as the page does on the CPU."""
+    cells = re.findall(
+        r"^```\{code-cell\}\n(.*?)^```$", CHAPTER.read_text(), re.M | re.S
+    )
+    (cell,) = [cell for cell in cells if "benchmarks.load(" in cell]
+    names = {"benchmarks": benchmarks, "device": torch.device("cpu"), "torch": torch}
+    exec(cell, names)
+    return names["recorded"], names["curves"]
+
+
+@pytest.mark.skipif(not CHAPTER.exists(), reason="the book is not here")
+def test_the_chapter_shows_recorded_accelerators_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("TENPHASES_BENCHMARKS", str(tmp_path))
+    assert run_the_chapters_cell() == ("no accelerator run has been recorded yet", {})
+
+    benchmarks.record("matmul-timing", ROWS)  # a CPU's: not shown
+    assert run_the_chapters_cell() == ("no accelerator run has been recorded yet", {})
+
+    journey = {"op": "matmul", "runner": "accelerator, there and back"}
+    rows = [*ROWS, *({**journey, "size": n, "seconds": 1.0 * n} for n in (8, 64))]
+    monkeypatch.setattr(benchmarks, "device_name", lambda _: "Made-up GPU")
+    path = benchmarks.record("matmul-timing", rows)
+    as_gpu = json.loads(path.read_text()) | {"device_type": "cuda"}
+    path.write_text(json.dumps(as_gpu))
+    recorded, curves = run_the_chapters_cell()
+    assert recorded.startswith(f"Made-up GPU, torch {torch.__version__}, 20")
+    assert curves == {("matmul", "Made-up GPU"): {8: 8.0, 64: 64.0}}

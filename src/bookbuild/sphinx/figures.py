@@ -51,7 +51,10 @@ def _add_dark_versions(app: Sphinx, doctree: nodes.document) -> None:
         twin["uri"] = f"{image['uri'][: -len('.svg')]}-dark.svg"
         image["classes"].append("only-light")
         twin["classes"].append("only-dark")
-        image.parent.insert(image.parent.index(image) + 1, twin)
+        # in a span of their own: the theme also hides a caption that stands right
+        # beside a hidden image
+        pair = nodes.inline("", "", image.deepcopy(), twin)
+        image.parent[image.parent.index(image)] = pair
 
 
 def setup(app: Sphinx) -> None:
