@@ -50,7 +50,7 @@ def make(op, size, library, device="cpu"):
 # %%
 # The stopwatch
 # -------------
-# :func:`tenphases.benchmarks.fastest` warms up, repeats, waits for the device and
+# ``tenphases.benchmarks.fastest`` warms up, repeats, waits for the device and
 # keeps the fastest block of calls, since other programs can only slow us down.
 # NumPy decides for itself how many threads to use; for PyTorch we say it.
 

@@ -136,6 +136,8 @@ for name, (losses, accuracy) in results.items():
 
 # sphinx_gallery_alt = "Fifteen small charts of the loss on one batch over 300 steps, on a logarithmic axis, each with the falling curve of the clean program in grey. In the first seven, in orange, the curve stays high or leaves the chart: raw inputs, softmax first, old model, zero_grad late, uphill, learning rate 500 times too large, zero weights. In the other eight, in blue, it falls like the grey one or faster: no zero_grad, labels apart, no ReLU, first layer frozen, test birds raw, columns swapped, comparison of (N, 1) with (N,), test birds leaked."
 fig, axes = plt.subplots(3, 5, figsize=(7.2, 4.4), sharex=True, sharey=True)
+fig.supxlabel("step", fontsize=10)
+fig.supylabel("loss on eight birds (nats)", fontsize=10)
 for ax, name in zip(axes.flat, BUGS, strict=True):
     losses = results[name][0]
     color = viz.ORANGE if name in caught else viz.BLUE
@@ -143,8 +145,6 @@ for ax, name in zip(axes.flat, BUGS, strict=True):
     ax.plot([v if v < 1e3 else math.nan for v in losses], color=color)
     ax.text(300, 30, name, ha="right", va="top", fontsize=8)
     ax.set(yscale="log", ylim=(1e-4, 50), xticks=[0, 150, 300])
-fig.supxlabel("step", fontsize=10)
-fig.supylabel("loss on eight birds (nats)", fontsize=10);
 
 # %%
 # The verdict

@@ -2,13 +2,13 @@
 Handwritten digits, end to end
 ==============================
 
-How well can a small network read digits when it has seen four thousand and half
-a minute of a CPU? We let softmax regression, a multilayer perceptron and a
-convolutional network learn from the same thousand images, each with and without
-random distortions. The convolutional network wins with the fewest mistakes and
-not with the most parameters, and only it gains much from the distortions. We
-train it on all the images, open the test set once, look at the worst mistakes
-and save the weights for the next page.
+How well can a small network learn to read digits from four thousand examples
+in seconds on a CPU? Softmax regression, a multilayer perceptron and a
+convolutional network learn from the same images, with and without random
+distortions. The distortions help the perceptron most, but even with them it
+stays far behind the plain convolutional network, which has a third of its
+parameters. We choose on one part of the data, open the test set once, look at
+the worst mistakes and save the weights.
 """
 
 import json
@@ -126,31 +126,131 @@ builders = {
     "MLP": lambda: nn.Sequential(nn.Flatten(), mlp(784, 256, 10)),
     "CNN": DigitNet,
 }
-epochs = budget(cpu=15, gpu=30)
+epochs = budget(cpu=12, gpu=24)
 sizes, plain, distorted = {}, {}, {}
 print(f"{'':20}{'parameters':>10}{'plain':>9}{'distorted':>11}")
 for name, build in builders.items():
     sizes[name] = sum(p.numel() for p in build().parameters())
     plain[name] = score(train(build, teach, epochs, unchanged), judge)
     distorted[name] = score(train(build, teach, epochs, distort), judge)
-    print(
-        f"{name:20}{sizes[name]:10,}{plain[name]:9.3f}{distorted[name]:11.3f}"
-    )
+    row = f"{plain[name]:9.3f}{distorted[name]:11.3f}"
+    print(f"{name:20}{sizes[name]:10,}{row}")
 
 # %%
 # Which network, and do distortions help?
 
-# sphinx_gallery_alt = "Scatter plot of accuracy on the three thousand judging images against the number of parameters on a logarithmic axis, two points a model joined by a line. PLACEHOLDER"
+# sphinx_gallery_alt = "PLACEHOLDER"
 fig, ax = plt.subplots()
-for name in builders:
-    x = sizes[name]
-    ax.plot([x, x], [plain[name], distorted[name]], color=viz.GRID)
-    ax.annotate(
-        name, (x, plain[name]), (8, -4), textcoords="offset points"
-    )
 x = list(sizes.values())
+ax.vlines(x, plain.values(), distorted.values(), color=viz.MUTED)
 ax.plot(x, plain.values(), "o", color=viz.ORANGE, label="plain")
 ax.plot(x, distorted.values(), "o", color=viz.BLUE, label="distorted")
-ax.set(xscale="log", xlim=(4e3, 9e5), xlabel="parameters", ylabel="accuracy")
+for name in builders:
+    where = (sizes[name], plain[name])
+    ax.annotate(name, where, (8, -4), textcoords="offset points")
+ax.set(xscale="log", xlim=(5e3, 6e5), xlabel="parameters", ylabel="accuracy")
 ax.legend(loc="lower right")
 
+assert plain["CNN"] > distorted["MLP"] > plain["MLP"] + 0.01
+assert distorted["CNN"] > plain["CNN"]
+
+# %%
+# Parameters do not buy accuracy by themselves. The perceptron has most of
+# them and must learn every stroke anew for every place where it may stand;
+# distortions show it many of those places, and so it gains most from them. The
+# convolutional network uses each filter everywhere, so it knew much of this
+# before it began. What is left for distortions to teach it is little, but at
+# this level little is a good share of the remaining mistakes:
+
+saved = (distorted["CNN"] - plain["CNN"]) * len(judge)
+wrong = (1 - plain["CNN"]) * len(judge)
+print(f"distortions mend {saved:.0f} of the plain CNN's {wrong:.0f} mistakes")
+
+# %%
+# The test set, once
+# ------------------
+#
+# The choice is made: the CNN, with distortions. Now it may learn from all the
+# training images. The thousand test images have seen none of the above, so
+# what they say is an estimate of what a stranger's digits would say, and like
+# every estimate from a thousand cases it has an interval.
+
+# The lowest and the highest accuracy over ten seeds, on the CPU, measured by
+# for seed in $(seq 0 9); do SEED=$seed python plot_mnist_cnn.py; done
+SEEDS_0_TO_9 = (0.0, 1.0)
+
+arguments = {"classes": 10, "width": 16}
+epochs = budget(cpu=10, gpu=20)
+network = train(lambda: DigitNet(**arguments), digits.train, epochs, distort)
+
+images, targets = digits.test.tensors
+network.eval()  # batch norm: the averages of training, not of this batch
+with torch.no_grad():
+    parts = [network(part.to(device)).cpu() for part in images.split(500)]
+logits = torch.cat(parts)  # (N, 10)
+result = accuracy(logits, targets).item()
+half = 1.96 * (result * (1 - result) / len(targets)) ** 0.5
+low, high = SEEDS_0_TO_9
+print(f"test accuracy {result:.3f}, give or take {half:.3f}")
+print(f"on the bundled images, ten seeds on a CPU gave {low} to {high}")
+assert result >= 0.98
+
+# %%
+# The two lines answer different questions. The interval says how far another
+# thousand images might move the number. The seeds say how far other initial
+# weights, another order and other distortions move it on the same images. A
+# recipe that is better by less than either has not been shown to be better.
+#
+# Which digits does it confuse?
+# -----------------------------
+
+guesses = logits.argmax(dim=1)
+counts = torch.bincount(10 * targets + guesses, minlength=100).view(10, 10)
+# sphinx_gallery_alt = "PLACEHOLDER"
+fig, ax = plt.subplots(figsize=(4.8, 4.4))
+viz.confusion_matrix(ax, counts, digits.classes)
+
+# %%
+# The mistakes are few and scattered: no pair of digits stands out enough to
+# suggest a remedy. In a larger test set, 4 and 9, and 7 and 2, are the usual
+# suspects. With so few it says more to look at them. Here are the worst, those to
+# whose true class the network gave the least probability, with the
+# probability that it gave to its wrong answer.
+
+mistakes = (guesses != targets).nonzero().squeeze(1)
+probabilities = logits.softmax(dim=1)
+right = probabilities[mistakes, targets[mistakes]]
+worst = mistakes[right.argsort()[:8]]
+titles = [
+    f"{targets[i]} as {guesses[i]}, {probabilities[i].max():.2f}" for i in worst
+]
+# sphinx_gallery_alt = "PLACEHOLDER"
+fig = viz.image_grid(images[worst], titles, columns=4, cell=1.1)
+
+# %%
+# Some of these would puzzle a person too. 
+#
+# The file for the next program
+# -----------------------------
+#
+# A state dict holds numbers and their names, and no program. Whoever loads it
+# must build the same network and feed it the same kind of image, and neither
+# can be read off the numbers. So we leave a card beside it.
+
+torch.save(network.to("cpu").state_dict(), artifact("mnist_cnn.pt"))
+card = {
+    "model": "tenphases.models.convnets.DigitNet",
+    "arguments": arguments,
+    "classes": digits.classes,
+    "input": "(N, 1, 28, 28) float32, paper 0, ink 1, ink's centre in the middle",
+    "data": digits.source.name,
+    "test_accuracy": result,
+}
+artifact("mnist_cnn.json").write_text(json.dumps(card, indent=2))
+print(json.dumps(card, indent=2))
+
+# %%
+# The next page, :ref:`sphx_glr_examples_10_projects_plot_mnist_load.py`, builds
+# the network from that card and reads telephone numbers with it. **To vary:**
+# double the limits in ``distort``, or let it mirror the digits, and let the
+# three thousand judge.

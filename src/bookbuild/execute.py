@@ -27,14 +27,12 @@ NOT_A_NUMBER = re.compile(r"(?<![\w.])(?:nan|-?inf)(?!\w)", re.I)
 # figures as SVG, which stay sharp and which the site can recolour for dark pages
 BEFORE = "%config InlineBackend.figure_formats = ['svg']"
 AFTER = """
-import json, platform, torch, tenphases
-_device = tenphases.get_device()
-_names = {"cuda": lambda: torch.cuda.get_device_name(), "mps": lambda: "Apple GPU"}
+import json, tenphases, torch
+from tenphases import benchmarks
 print(json.dumps({
-    "device": _device.type,
-    "device_name": _names.get(_device.type, lambda: "")(),
+    "device": tenphases.get_device().type,
+    "device_name": benchmarks.device_name(),
     "torch": torch.__version__,
-    "python": platform.python_version(),
 }))
 """
 
@@ -75,7 +73,6 @@ class Runner:
                 "outputs": outputs,
                 "seconds": round(seconds, 2),
                 "date": datetime.now(UTC).date().isoformat(),
-                "cpu": cpu_name(),
                 "cores": os.cpu_count(),
                 "artifacts": self._read_artifacts(folder),
                 **json.loads(notebook.cells[-1].outputs[0].text),
@@ -176,13 +173,3 @@ def visible_text(output: dict) -> str:
     if output["output_type"] == "stream":
         return output["text"]
     return output.get("data", {}).get("text/plain", "")
-
-
-def cpu_name() -> str:
-    """Return the processor's name, as the system gives it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

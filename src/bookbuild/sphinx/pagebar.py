@@ -15,7 +15,9 @@ DEVICES = {"cuda": "a GPU", "mps": "an Apple GPU", "cpu": "a CPU"}
 def ran_on(result: dict) -> str:
     """Say in words where, when and for how long a page ran."""
     day = date.fromisoformat(result["date"])
-    hardware = result["device_name"] or f"{result['cpu']}, {result['cores']} cores"
+    hardware = result["device_name"]
+    if result["device"] == "cpu":
+        hardware += f", {result['cores']} cores"
     return (
         f"Ran in {result['seconds']:.0f} s on {DEVICES[result['device']]} "
         f"({hardware}) with torch {result['torch']} on {day.day} {day:%B %Y}."
