@@ -63,6 +63,8 @@ def program(x, y, x_test, y_test, *, seed, few=None, steps=300):
 
 MODEL = "nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3))"
 ZERO, BACK = "        optimizer.zero_grad()\n", "        loss.backward()\n"
+SCALE = "    mean, std ="
+LEAK = "    x, y = torch.cat([x, x_test]), torch.cat([y, y_test])\n"
 BUGS = {
     "raw inputs": ("x.mean(dim=0), x.std(dim=0)", "0, 1"),
     "softmax first": ("model(x[rows])", "model(x[rows]).softmax(dim=1)"),
@@ -81,11 +83,7 @@ BUGS = {
     "test birds raw": ("x_test = (x_test - mean) / std", "pass"),
     "columns swapped": ("(x_test - mean)", "(x_test.flip(1) - mean)"),
     "(N, 1) == (N,)": ("argmax(dim=1)", "argmax(dim=1, keepdim=True)"),
-    "test birds leaked": (
-        "    mean, std =",
-        "    x, y = torch.cat([x, x_test]), torch.cat([y, y_test])\n"
-        "    mean, std =",
-    ),
+    "test birds leaked": (SCALE, LEAK + SCALE),
 }
 
 

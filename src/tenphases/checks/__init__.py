@@ -3,11 +3,15 @@
 A check says ``right``, or raises :class:`WrongAnswer` with one sentence about
 what is wrong (type, shape, dtype, the value at some input), never the answer.
 Phase ``p1`` has its checks in ``phase01.py``, exercise ``e2`` in the function
-``e2``.
+``e2``. A check makes its own inputs afresh for each call, so an answer that
+changes them in place spoils nothing.
 """
 
+import re
+import traceback
 from importlib import import_module
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,11 +31,11 @@ def check(exercise: str, answer: object) -> None:
     Raises WrongAnswer if it is not right and KeyError if there is no such
     exercise.
     """
+    name = re.fullmatch(r"p(\d+)\.(e\d+)", str(exercise))
     try:
-        phase, number = exercise.removeprefix("p").split(".")
-        module = import_module(f"tenphases.checks.phase{int(phase):02d}")
-        checker = getattr(module, number)
-    except (ValueError, ModuleNotFoundError, AttributeError):
+        module = import_module(f"tenphases.checks.phase{int(name[1]):02d}")
+        checker = getattr(module, name[2])
+    except (TypeError, ModuleNotFoundError, AttributeError):
         raise KeyError(f"there is no exercise {exercise!r} to check.") from None
     checker(answer)
     print(f"{exercise}: right")
@@ -49,9 +53,35 @@ def call(function: object, *args: object) -> object:
     try:
         return function(*args)
     except Exception as error:
+        first_line = str(error).partition("\n")[0]
         raise WrongAnswer(
-            f"your function raised {type(error).__name__}: {error}"
+            f"your function raised {type(error).__name__}{_where(error)}: {first_line}"
         ) from error
+
+
+def returned(function: object, *args: object) -> object:
+    """Call the answer as :func:`call` does; it must return something."""
+    value = call(function, *args)
+    require(value is not None, "your function returns None; is a return missing?")
+    return value
+
+
+def _where(error: Exception) -> str:
+    """Quote the line of the reader's function, which no traceback will show."""
+    frames = traceback.extract_tb(error.__traceback__, limit=2)[1:]
+    return f" at `{frames[0].line}`" if frames and frames[0].line else ""
+
+
+def require_number(value: object, what: str) -> float:
+    """Return a number, or a tensor of one element, as a float."""
+    if isinstance(value, np.generic) or (
+        isinstance(value, Tensor) and value.numel() == 1
+    ):
+        value = value.item()
+    kind = type(value).__name__
+    wanted = isinstance(value, int | float) and not isinstance(value, bool)
+    require(wanted, f"{what} should be a number, not {kind}.")
+    return float(value)
 
 
 def require_tensor(
@@ -68,7 +98,9 @@ def require_tensor(
         value.dtype == expected.dtype,
         f"{what} should have dtype {expected.dtype}, not {value.dtype}.",
     )
+    value = value.detach().cpu()
     wrong = ~torch.isclose(value, expected, atol=atol)
     if wrong.any():
         index = tuple(torch.nonzero(wrong)[0].tolist())
-        raise WrongAnswer(f"{what} has a wrong value at index {index}.")
+        found = value[index].item()
+        raise WrongAnswer(f"{what} has a wrong value, {found}, at index {index}.")

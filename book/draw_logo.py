@@ -1,6 +1,6 @@
 """Draw the book's logo, its icons and the card that a shared link shows.
 
-Run ``python book/assets/draw_logo.py``; it writes four files beside itself.
+Run ``python book/draw_logo.py``; it writes four files to book/assets.
 
 Ten dots, one a phase, stand in columns of four, three, two and one: a small
 network that narrows to its answer. Blue and orange are the figures' own and
@@ -17,7 +17,7 @@ from matplotlib.patches import Circle
 
 from tenphases import viz
 
-HERE = Path(__file__).parent
+ASSETS = Path(__file__).parent / "assets"
 COLUMNS = (4, 3, 2, 1)
 
 
@@ -99,7 +99,7 @@ def card(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    (HERE / "logo.svg").write_text(svg(step=16, radius=5, width=1.2))
-    (HERE / "favicon.svg").write_text(svg(step=16, radius=6.5))
-    icon(HERE / "favicon.png")
-    card(HERE / "social.png")
+    (ASSETS / "logo.svg").write_text(svg(step=16, radius=5, width=1.2))
+    (ASSETS / "favicon.svg").write_text(svg(step=16, radius=6.5))
+    icon(ASSETS / "favicon.png")
+    card(ASSETS / "social.png")
