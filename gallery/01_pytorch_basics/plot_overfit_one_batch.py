@@ -168,6 +168,5 @@ for name in (*harmful, "(N, 1) == (N,)"):
 print(f"{len(caught)} caught, {len(BUGS) - len(caught)} passed unnoticed")
 
 # %%
-# To vary: the size of the batch, and a bug of your own; the chapter
-# :doc:`/book/01-pytorch-basics/workflow-debugging` shows the tests that see the
-# rest.
+# To vary: the size of the batch, and a bug of your own. The tests that see the
+# rest are in the chapter :ref:`workflow-debugging`.

@@ -70,6 +70,7 @@ class Runner:
             check_outputs(self.page, outputs)
             return {
                 "page": self.page.name,
+                "sources": [cell.source for cell in self.page.cells],
                 "outputs": outputs,
                 "seconds": round(seconds, 2),
                 "date": datetime.now(UTC).date().isoformat(),

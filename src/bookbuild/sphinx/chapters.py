@@ -38,7 +38,9 @@ def read(text: str) -> NotebookNode:
         return notebook
     notebook.metadata.language_info = {"name": "python", "pygments_lexer": "python"}
     result = results.load(*_current)
-    if result is None:
+    # outputs are shown only beside the code that made them, even if the file was
+    # saved again while the build ran
+    if result is None or result["sources"] != [cell.source for cell in code]:
         return without_outputs(notebook)
     for cell, outputs in zip(code, result["outputs"], strict=True):
         cell.outputs = nbformat.from_dict(outputs)

@@ -46,7 +46,7 @@ def render_block(compiler, block, _globals, script_vars, gallery_conf, file_conf
     root = Path(gallery_conf["src_dir"])
     name = _page_name(root, Path(script_vars["src_file"]))
     result = results.load(root, name)
-    if result is None:
+    if result is None or result["sources"][index : index + 1] != [block.content]:
         return NO_OUTPUTS if index == 0 else ""
     alts = [match.group(2) for match in ALT.finditer(block.content)]
     parts = []

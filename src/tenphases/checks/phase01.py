@@ -7,13 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from tenphases.checks import (
-    call,
-    require,
-    require_number,
-    require_tensor,
-    returned,
-)
+from tenphases.checks import require, require_number, require_tensor, returned
 from tenphases.data import table
 
 
@@ -62,7 +56,7 @@ def e1(answer: object) -> None:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Tensor):
+    if hasattr(value, "tolist"):  # a tensor or an array
         return value.tolist()
     return list(value) if isinstance(value, tuple) else value
 
@@ -83,27 +77,27 @@ def e2(answer: object) -> None:
     """A dict of facts about the program in the statement."""
     facts = _wine_facts()
     _require_keys(answer, facts)
-    inputs, hidden, classes, size, epochs = 13, 32, 3, 32, 10
-    mistakes = {
-        ("parameters", inputs * hidden + hidden * classes): "each layer adds "
-        "something after it has multiplied.",
-        ("weight", (inputs, hidden)): "print the weight of nn.Linear(2, 5).",
-        ("batches", facts["batches"] - 1): "what becomes of the wines that are "
-        "left over?",
-        ("last x", (size, inputs)): "the training wines do not divide evenly "
-        "into batches.",
-        ("steps", epochs): "the step stands in the inner loop.",
-        ("loss", (size,)): "backward() can only start from a single number.",
-        ("loss", (1,)): "a single number has no axes.",
-    }
+    mistakes = [
+        ("parameters", 13 * 32 + 32 * 3, "a layer adds something, too."),
+        ("weight", (13, 32), "print the weight of nn.Linear(2, 5)."),
+        ("batches", facts["batches"] - 1, "what becomes of the wines left over?"),
+        ("last x", (32, 13), "do 32s divide the training wines evenly?"),
+        ("logits", facts["last x"], "what does the model make of 13 numbers?"),
+        ("loss", (1,), "a single number has no axes."),
+        ("loss", (facts["last x"][0],), "backward() starts from a single number."),
+        ("steps", 10, "step() stands in the inner loop."),
+        ("first grad", 0, "there has been no backward() yet."),
+    ]
     for key, fact in facts.items():
-        value = _plain_fact(answer[key])
-        hint = mistakes.get((key, value), "go through the program by hand.")
+        value = _fact(answer[key])
+        hints = [hint for k, wrong, hint in mistakes if k == key and wrong == value]
+        hint = hints[0] if hints else "read the program once more, line by line."
         require(value == fact, f"{key!r} is not {answer[key]!r}; {hint}")
 
 
-def _plain_fact(value: object) -> object:
-    return tuple(value) if isinstance(value, list | torch.Size) else value
+def _fact(value: object) -> object:
+    value = _plain(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _wine_facts() -> dict[str, object]:
@@ -121,7 +115,7 @@ def _wine_facts() -> dict[str, object]:
         "logits": tuple(model(x).shape),
         "loss": tuple(loss.shape),
         "steps": 10 * len(batches),
-        "first grad": model[2].bias.grad,
+        "first grad": model[2].bias.grad,  # None
     }
 
 
@@ -143,9 +137,7 @@ def _check_padded(answer: object, shapes: list, dtype: torch.dtype) -> None:
         "return two tensors, the batch and the mask.",
     )
     batch, mask = value
-    expected = torch.zeros(
-        len(images), shapes[0][0], *_largest(shapes), dtype=dtype
-    )
+    expected = torch.zeros(len(images), shapes[0][0], *_largest(shapes), dtype=dtype)
     inside = torch.zeros(len(images), *_largest(shapes), dtype=torch.bool)
     for i, image in enumerate(images):
         _, height, width = image.shape
@@ -183,49 +175,380 @@ def _images(shapes: list, dtype: torch.dtype) -> list[Tensor]:
 
 
 def e4(answer: object) -> None:
-    """quantize(x, bits): uint8 codes, step, low with x close to low + step * codes."""
+    """quantize(x, bits): uint8 codes, step and low, so that x is low + step * code."""
     generator = torch.Generator().manual_seed(0)
     for bits in (8, 3, 1):
         x = torch.randn(7, 11, generator=generator)
-        _check_codes(answer, x, bits, "normal random numbers")
-        _check_codes(answer, x.abs() + 100, bits, "numbers a little above 100")
-    constant = torch.full((4,), 0.25)
-    _check_codes(answer, constant, 8, "four numbers that are all 0.25")
+        _check_codes(answer, x, bits, f"for normal random numbers and bits={bits},")
+        _check_codes(answer, x.abs() + 100, bits, f"for numbers near 100, bits={bits},")
+    _check_codes(answer, torch.full((4,), 0.25), 8, "for four numbers that are equal,")
 
 
-def _check_codes(answer: object, x: Tensor, bits: int, what: str) -> None:
+def _check_codes(answer: object, x: Tensor, bits: int, where: str) -> None:
     sent, top = x.clone(), 2**bits - 1
     value = returned(answer, sent, bits)
-    require(
-        isinstance(value, tuple | list) and len(value) == 3,
-        "return three things: the codes, the step and the lowest value.",
-    )
+    three = isinstance(value, tuple | list) and len(value) == 3
+    require(three, "return three things: the codes, the step, the lowest number.")
     codes = value[0]
     step, low = require_number(value[1], "the step"), require_number(value[2], "low")
-    where = f"for {what} and bits={bits},"
-    require(isinstance(codes, Tensor), f"{where} the codes should be a tensor.")
-    require_tensor(torch.zeros_like(codes), torch.zeros_like(x, dtype=torch.uint8),
-                   f"{where} the tensor of codes")
-    require(math.isfinite(step), f"{where} the step is {step}.")
-    require(int(codes.max()) <= top, f"{where} the largest code should be {top}.")
-    width = float(x.max() - x.min())
-    error = (low + step * codes.double() - x).abs().max().item()
-    slack = 1e-5 * float(x.abs().max())
-    if error > width / top / 2 + slack:
-        raise_error = _why_far(codes, x, error, width / top, top)
-        require(False, f"{where} {raise_error}")
     require(torch.equal(sent, x), "your function changes its input.")
+    require(isinstance(codes, Tensor), f"{where} the codes should be a tensor.")
+    require(
+        codes.dtype == torch.uint8 and codes.shape == x.shape,
+        f"{where} the codes should be uint8 of shape {tuple(x.shape)}, "
+        f"not {codes.dtype} of shape {tuple(codes.shape)}.",
+    )
+    off = low + step * codes.detach().cpu().double() - x
+    half = float(x.max() - x.min()) / top / 2
+    slack = 1e-5 * float(x.abs().max())
+    if not off.abs().max() <= half + slack:
+        why = _why_off(off, codes, x, top, slack)
+        require(
+            False,
+            f"{where} a number is off by {off.abs().max():.3g}, "
+            f"which is more than {half:.3g}; {why}",
+        )
+    require(codes.max() <= top, f"{where} no code should be larger than {top}.")
 
 
-def _why_far(codes: Tensor, x: Tensor, error: float, step: float, top: int) -> str:
-    """Say by what an answer that is off by ``error`` differs from the best one."""
-    if int(codes[x == x.max()].max()) == 0:
-        return "the largest number has the code 0: something wrapped."
-    if error > 1.05 * step:
-        return f"some number is off by {error:.3g}; half a step would be {step / 2:.3g}."
-    if int(codes.max()) < top:
-        return f"the code {top} is never used, so your steps are too long."
-    return (
-        f"some number is off by {error:.3g}, and half a step is {step / 2:.3g}; "
-        "converting to an integer cuts the fraction off."
+def _why_off(off: Tensor, codes: Tensor, x: Tensor, top: int, slack: float) -> str:
+    if codes[x == x.max()].min() == 0 < codes.max():
+        return "the largest number got the code 0, so something has wrapped."
+    if off.max() <= slack:
+        return "all errors go down: converting to an integer cuts the fraction off."
+    if codes.max() < top:
+        return f"the code {top} is never used."
+    return "is the order codes, step, low?"
+
+
+# --- e5: the best model that was lost -------------------------------------------
+
+
+def e5(answer: object) -> None:
+    """snapshot(model): a state dict that later training leaves alone."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    state = returned(answer, model)
+    require(
+        not isinstance(state, nn.Module),
+        "a whole model comes back; load_state_dict wants a state dict.",
+    )
+    kind = type(state).__name__
+    require(isinstance(state, Mapping), f"a state dict is wanted, not {kind}.")
+    for name, tensor in model.state_dict().items():
+        require(torch.equal(tensor, before[name]), f"your function changes {name}.")
+        tensor += 1  # as training would, in place
+    lost = [name for name in before if name not in state]
+    require(not lost, f"{lost[:1]} is missing; a model has more than parameters.")
+    strange = [n for n in before if not isinstance(state[n], Tensor)]
+    require(not strange, f"{strange[:1]} should be a tensor.")
+    shared = [n for n in before if torch.equal(state[n], model.state_dict()[n])]
+    require(
+        not shared,
+        f"when the model is trained, {shared[:1]} of the snapshot changes with it; "
+        "a new dict may hold the same tensors.",
+    )
+    for name, tensor in before.items():
+        require_tensor(state[name], tensor, f"{name} in the snapshot")
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        require(False, f"load_state_dict refuses the snapshot: {reason}")
+
+
+# --- e6: a stopwatch that lies --------------------------------------------------
+
+
+class _Device:
+    """A device on paper: 500 µs a call, and the troubles that it is given."""
+
+    SECONDS = 500e-6
+
+    def __init__(self, *, queue=False, slow_start=False, interrupted=False) -> None:
+        self.queue, self.slow_start, self.interrupted = queue, slow_start, interrupted
+        self.now = self.free = 0.0
+        self.calls = self.looks = 0
+
+    def clock(self) -> float:
+        self.looks += 1
+        return self.now
+
+    def work(self) -> None:
+        self.calls += 1
+        if self.slow_start and self.calls == 1:
+            self.now += 1.0
+        disturbed = self.interrupted and self.calls <= 30 and self.calls % 3 == 0
+        self.now += 5e-6 if self.queue else 0.0
+        self.free = max(self.free, self.now) + self.SECONDS * (10 if disturbed else 1)
+        if not self.queue:
+            self.now = self.free
+
+    def wait(self) -> None:
+        self.now = max(self.now, self.free)
+
+
+def e6(answer: object) -> None:
+    """stopwatch(work, wait, clock): seconds of one undisturbed call of work."""
+    _time(answer, "if work is finished when it returns,", "is that one call's time?")
+    _time(
+        answer,
+        "if work only queues a job,",
+        "when may the watch be started, and when stopped?",
+        queue=True,
+    )
+    _time(
+        answer,
+        "if the very first call takes a second more,",
+        "that second belongs to no other call.",
+        slow_start=True,
+    )
+    _time(
+        answer,
+        "if another program interrupts some of the calls,",
+        "an interruption can only make a call slower, so which of the times has none?",
+        interrupted=True,
+    )
+    troubles = {"queue": True, "slow_start": True, "interrupted": True}
+    _time(
+        answer, "with all three troubles at once,", "look at them together.", **troubles
+    )
+
+
+def _time(answer: object, when: str, hint: str, **troubles: bool) -> None:
+    device = _Device(**troubles)
+    seconds = returned(answer, device.work, device.wait, device.clock)
+    seconds = require_number(seconds, "the result")
+    require(device.calls > 0, "your stopwatch never calls work.")
+    require(device.looks > 1, "take the time from the clock that you were given.")
+    require(
+        abs(seconds / device.SECONDS - 1) < 0.05,
+        f"{when} a call of {1e6 * device.SECONDS:.0f} µs is reported as "
+        f"{1e6 * seconds:.0f} µs; {hint}",
+    )
+
+
+# --- e7: move anything ----------------------------------------------------------
+
+
+def e7(answer: object) -> None:
+    """to_device(batch, device): the same structure with every tensor moved."""
+    _compare_moved(returned(answer, torch.ones(2), "meta"), torch.ones(2), "batch")
+    sent = _mixed_batch()
+    try:
+        moved = returned(answer, sent, torch.device("meta"))
+    except AssertionError as error:
+        require(
+            "RecursionError" not in str(error),
+            "your function calls itself without "
+            "end; what are the elements of the string 'c'?",
+        )
+        raise
+    _compare_moved(moved, _mixed_batch(), "batch")
+    require(
+        sent["images"].device.type == "cpu" and sent["pair"][1][0].device.type == "cpu",
+        "your function changes the batch that it is given; build a new one.",
+    )
+
+
+def _mixed_batch() -> dict:
+    return {
+        "images": torch.ones(2, 3),
+        "pair": (torch.zeros(2, dtype=torch.int64), [torch.ones(4), 7]),
+        "names": ["cat", "coffee"],
+        "size": (300, 451),
+        "extra": {"mask": None, "weight": torch.ones(())},
+    }
+
+
+def _compare_moved(moved: object, sent: object, where: str) -> None:
+    wanted, kind = type(sent).__name__, type(moved).__name__
+    require(type(moved) is type(sent), f"{where} should be a {wanted}, not a {kind}.")
+    if isinstance(sent, Tensor):
+        require(moved.device.type == "meta", f"{where} is still on {moved.device}.")
+        same = moved.shape == sent.shape and moved.dtype == sent.dtype
+        require(same, f"{where} has lost its shape or its dtype.")
+    elif isinstance(sent, dict):
+        require(list(moved) == list(sent), f"{where} should have its keys as before.")
+        for key in sent:
+            _compare_moved(moved[key], sent[key], f"{where}[{key!r}]")
+    elif isinstance(sent, list | tuple):
+        require(len(moved) == len(sent), f"{where} should have its length as before.")
+        for i, (one, other) in enumerate(zip(moved, sent, strict=True)):
+            _compare_moved(one, other, f"{where}[{i}]")
+    else:
+        require(moved == sent, f"{where} is no tensor and should stay {sent!r}.")
+
+
+# --- e8: an accuracy that depends on the batch size -----------------------------
+
+
+class _Watched(nn.Module):
+    """Returns its inputs as logits, in training mode wrong ones, and takes notes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_in_training = self.recorded = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.asked_in_training |= self.training
+        self.recorded |= torch.is_grad_enabled()
+        return -x if self.training else x
+
+
+def e8(answer: object) -> None:
+    """accuracy_of(model, batches): share of all rows, and no trace in the model."""
+    targets = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1, 2])
+    logits = nn.functional.one_hot(torch.tensor([0, 1, 2, 0, 1, 2, 1, 2, 0])).float()
+    for size in (9, 4, 8):
+        model = _Watched()
+        batches = list(zip(logits.split(size), targets.split(size), strict=True))
+        value = require_number(returned(answer, model, batches), "the accuracy")
+        require(
+            not model.asked_in_training,
+            "the model is asked while it is in training mode.",
+        )
+        shares = [(x.argmax(1) == y).float().mean().item() for x, y in batches]
+        if len(batches) > 1 and math.isclose(
+            value, sum(shares) / len(shares), rel_tol=1e-4
+        ):
+            sizes = [len(y) for _, y in batches]
+            require(
+                False,
+                f"for batches of {sizes} rows, each batch counts as much "
+                "as any other; each row should.",
+            )
+        require(
+            math.isclose(value, 6 / 9, rel_tol=1e-4),
+            f"{value:.4g} for batches of {size} rows at most is wrong; "
+            "how many rows are right, of how many?",
+        )
+        require(model.training, "the model was in training mode before; leave it so.")
+        require(
+            not model.recorded, "no derivatives are needed here; say so to PyTorch."
+        )
+    model = _Watched().eval()
+    returned(answer, model, [(logits, targets)])
+    require(not model.training, "the model was in evaluation mode before; leave it so.")
+
+
+# --- e9: five programs, five curves ---------------------------------------------
+
+# the page asserts that this is what its curves show
+CURVES = {
+    "A": "healthy",
+    "B": "shuffled",
+    "C": "softmax",
+    "D": "slow",
+    "E": "raw",
+}
+FACES = {
+    "healthy": "a healthy program brings both losses close to zero.",
+    "shuffled": "what is learned by heart from wrong labels is of no use on the test "
+    "wines, and worse than useless if the model believes in it.",
+    "softmax": "with a softmax too many, the loss cannot come below "
+    f"{math.log(1 + 2 / math.e):.2f} and is soon close to it.",
+    "slow": "a small learning rate changes how long the way takes, not where it leads.",
+    "raw": "a model whose hidden units are dead knows only the shares of the classes; "
+    "what loss has it, and can it change?",
+}
+
+
+def e9(answer: object) -> None:
+    """A dict from each curve's letter to its cause."""
+    _require_keys(answer, CURVES)
+    known = ", ".join(FACES)
+    for cause in answer.values():
+        require(cause in FACES, f"{cause!r} is no cause on the list: {known}.")
+    require(len(set(answer.values())) == len(FACES), "each cause has one curve.")
+    for letter, cause in CURVES.items():
+        claimed = answer[letter]
+        require(claimed == cause, f"{letter} is not {claimed!r}: {FACES[claimed]}")
+
+
+# --- e10: a project -------------------------------------------------------------
+
+
+def e10(answer: object) -> None:
+    """A report with classify, baseline, accuracy and interval on the cancer table."""
+    _require_keys(answer, ("classify", "baseline", "accuracy", "interval"))
+    cancer = table("cancer")
+    x, y = cancer.test.tensors
+    accuracy = _check_classify(answer["classify"], x, y)
+    commonest = y.bincount().max().item() / len(y)
+    baseline = require_number(answer["baseline"], "the baseline")
+    require(
+        commonest - 0.01 <= baseline <= 1,
+        "a baseline is a share between 0 and 1, and no worse than to give every row "
+        "the more common answer.",
+    )
+    _check_accuracy(
+        require_number(answer["accuracy"], "the accuracy"),
+        accuracy,
+        answer["classify"],
+        cancer.train.tensors,
+    )
+    _check_interval(answer["interval"], accuracy, len(y))
+
+
+def _check_classify(classify: object, x: Tensor, y: Tensor) -> float:
+    classes = returned(classify, x.clone())
+    kind = type(classes).__name__
+    require(
+        isinstance(classes, Tensor), f"classify should return a tensor, not {kind}."
+    )
+    require(
+        classes.shape == y.shape and not classes.is_floating_point(),
+        f"classify should return classes, integers of shape {tuple(y.shape)}, "
+        f"not {classes.dtype} of shape {tuple(classes.shape)}.",
+    )
+    classes = classes.cpu()
+    again = returned(classify, x.clone()).cpu()
+    require(
+        torch.equal(classes, again), "classify gives another answer when asked twice."
+    )
+    few = returned(classify, x[:7].clone()).cpu()
+    require(
+        torch.equal(classes[:7], few),
+        "a row's class depends on the rows beside it; the scale has to come from the "
+        "training set.",
+    )
+    accuracy = (classes == y).float().mean().item()
+    require(
+        accuracy > 0.92, f"classify is right for only {accuracy:.1%} of the test set."
+    )
+    return accuracy
+
+
+def _check_accuracy(said: float, true: float, classify, train: tuple) -> None:
+    x, y = train
+    seen = (returned(classify, x.clone()).cpu() == y).float().mean().item()
+    if abs(said - true) > 1e-3 and abs(said - seen) <= 1e-3:
+        require(False, "the accuracy is that of the training set.")
+    require(
+        abs(said - true) <= 1e-3,
+        f"the accuracy is not what classify reaches on the test set, {true:.4f}.",
+    )
+
+
+def _check_interval(interval: object, p: float, n: int) -> None:
+    pair = isinstance(interval, tuple | list) and len(interval) == 2
+    require(pair, "the interval should be a pair, (low, high).")
+    low = require_number(interval[0], "low")
+    high = require_number(interval[1], "high")
+    require(low < p < high, "the accuracy should lie inside its interval.")
+    wald = 1.96 * math.sqrt(p * (1 - p) / n)
+    require(
+        max(abs(low - p + wald), abs(high - p - wald)) > 2e-3,
+        "p ± 1.96 sqrt(p(1 - p)/n) is not to be trusted when p is close to 1.",
+    )
+    z = 1.96
+    middle, half = p + z**2 / (2 * n), z * math.sqrt(p * (1 - p) / n + (z / n / 2) ** 2)
+    near = [
+        abs(low - (middle - half) / (1 + z**2 / n)),
+        abs(high - (middle + half) / (1 + z**2 / n)),
+    ]
+    require(
+        max(near) < 0.012,
+        f"{high - low:.3f} is not the width of a 95 % interval for {n} rows.",
     )
