@@ -1,6 +1,7 @@
 """The parts of the build, one by one."""
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from bookbuild import BuildError
 from bookbuild.keys import page_keys, profile
 from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
 from bookbuild.pages import Cell, Page, find, read_chapter
-from bookbuild.sphinx import site
+from bookbuild.sphinx import chapters, results, site
 from bookbuild.sphinx.downloads import format_glued, install_cell, script_text
 from bookbuild.sphinx.figures import DARK, darken
 from bookbuild.store import Store
@@ -94,6 +95,27 @@ class TestPages:
     def test_an_unknown_name_lists_the_known_ones(self):
         with pytest.raises(BuildError, match="the pages are a, b"):
             find([page("a"), page("b")], "c")
+
+
+class TestChapters:
+    TEXT = "---\nfile_format: mystnb\n---\n# A\n\n```{code-cell}\nx\n```\n"
+
+    def read(self, monkeypatch, root: Path, sources: list[str]):
+        path = results.path_of(root, "a")
+        path.parent.mkdir(parents=True)
+        output = {"output_type": "stream", "name": "stdout", "text": "42"}
+        path.write_text(json.dumps({"sources": sources, "outputs": [[output]]}))
+        monkeypatch.setattr(chapters, "_current", (root, "a"))
+        return chapters.read(self.TEXT)
+
+    def test_outputs_stand_beside_the_code_that_made_them(self, monkeypatch, tmp_path):
+        notebook = self.read(monkeypatch, tmp_path, ["x"])
+        assert notebook.cells[-1].outputs[0].text == "42"
+
+    def test_outputs_of_other_code_are_not_shown(self, monkeypatch, tmp_path):
+        notebook = self.read(monkeypatch, tmp_path, ["y"])
+        assert notebook.cells[-1].outputs == []
+        assert "no outputs" in notebook.cells[1].source
 
 
 class TestFigures:
