@@ -13,6 +13,7 @@ from bookbuild import OUTPUT, RESULTS, SITE, STORE, BuildError
 from bookbuild.engine import Engine, Report, publish
 from bookbuild.keys import page_keys
 from bookbuild.pages import Page, discover, find
+from bookbuild.sphinx.results import PARTIAL
 from bookbuild.store import Store
 
 ALLOWANCE = 60  # seconds of a cold build that are not the pages' own
@@ -34,7 +35,7 @@ def build(
         print_errors(report)
         return 1 if report.errors else 0
     build_wheel(root)
-    rendered = render(root)
+    rendered = render(root, partial=bool(only))
     report_all(root, report, pages, rendered, time.perf_counter() - start, engine)
     return 1 if report.errors or not rendered else 0
 
@@ -55,8 +56,11 @@ def with_requirements(page: Page, pages: list[Page]) -> list[Page]:
     return list(dict.fromkeys(chosen))
 
 
-def render(root: Path) -> bool:
-    """Run Sphinx; return whether it ended without an error or a warning."""
+def render(root: Path, *, partial: bool) -> bool:
+    """Run Sphinx; return whether it ended without an error or a warning.
+
+    In a ``partial`` build some pages may have no outputs.
+    """
     environment = root / OUTPUT / ".doctrees" / "environment.pickle"
     configure = [
         Path(sys.executable).with_name("jupyter-book"),
@@ -72,7 +76,8 @@ def render(root: Path) -> bool:
         *["-d", str(OUTPUT / ".doctrees"), ".", str(SITE)],
     ]
     print("rendering", flush=True)
-    done = subprocess.run(command, cwd=root, check=False)
+    env = {**os.environ, PARTIAL: "1" if partial else ""}
+    done = subprocess.run(command, cwd=root, check=False, env=env)
     if done.returncode != 0:
         # Sphinx warns of a page only when it reads it; without this, the same
         # warning would pass unseen at the next build

@@ -95,10 +95,12 @@ class Runner:
             notebook,
             km=self.manager,
             timeout=TIME_LIMIT,
+            shutdown_kernel="immediate",
             allow_errors=True,  # we stop ourselves, to name the cell and its line
             resources={"metadata": {"path": str(folder)}},
         )
-        with client.setup_kernel(env=self._environment(folder)):
+        # nbclient leaves a manager that it did not make, and its kernel, alone
+        with client.setup_kernel(env=self._environment(folder), cleanup_kc=True):
             for index, cell in enumerate(notebook.cells):
                 own = self.page.cells[index - 1] if 0 < index < len(cells) - 1 else None
                 self._execute_cell(client, cell, index, own)

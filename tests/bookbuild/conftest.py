@@ -40,7 +40,7 @@ class TinyBook:
         self.write("book/references.bib", BIBLIOGRAPHY)
         self.write("index.md", "# A tiny book\n")
         self.write("gallery/GALLERY_HEADER.rst", "Gallery\n=======\n\nAll of it.\n")
-        self.write("gallery/one/GALLERY_HEADER.rst", "One\n===\n\nThe first.\n")
+        self.write("gallery/one/GALLERY_HEADER.rst", "One\n---\n\nThe first.\n")
         self.script("plot_line", "print('drawn')\n")
 
     def write(self, name: str, text: str) -> None:

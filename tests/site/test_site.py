@@ -130,7 +130,9 @@ def test_every_image_says_what_it_shows(soups):
         f"{page.relative_to(SITE)}: {image['src']}"
         for page, soup in content_pages(soups)
         for image in soup.select("article img")
-        if not image.get("alt", "").strip() or image["alt"].startswith("../")
+        # a thumbnail decorates the title beside it
+        if not image.find_parent(class_="sphx-glr-thumbcontainer")
+        and (not image.get("alt", "").strip() or image["alt"].startswith("../"))
     ]
     assert not silent
 

@@ -2,10 +2,18 @@
 
 from sphinx.application import Sphinx
 
-from bookbuild.sphinx import chapters, downloads, figures, gallery, pagebar, site
+from bookbuild.sphinx import (
+    chapters,
+    downloads,
+    figures,
+    gallery,
+    numbering,
+    pagebar,
+    site,
+)
 
 
 def setup(app: Sphinx) -> dict:
-    for part in (site, chapters, gallery, figures, pagebar, downloads):
+    for part in (site, numbering, chapters, gallery, figures, pagebar, downloads):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -41,6 +41,7 @@ def read(text: str) -> NotebookNode:
     # outputs are shown only beside the code that made them, even if the file was
     # saved again while the build ran
     if result is None or result["sources"] != [cell.source for cell in code]:
+        results.report_missing(_current[1])
         return without_outputs(notebook)
     for cell, outputs in zip(code, result["outputs"], strict=True):
         cell.outputs = nbformat.from_dict(outputs)

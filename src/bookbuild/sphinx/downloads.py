@@ -225,6 +225,7 @@ def gallery_notebook(app: Sphinx, name: str) -> NotebookNode:
     """Return Sphinx-Gallery's notebook with our first cell."""
     path = Path(app.srcdir, f"{name}.ipynb")
     notebook = nbformat.read(path, as_version=4)
+    notebook.nbformat_minor = 5  # the first that gives cells an id
     notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
     first = new_code_cell(install_cell(app.config.html_baseurl))
     notebook.cells.insert(0, first)

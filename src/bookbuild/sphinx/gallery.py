@@ -47,7 +47,10 @@ def render_block(compiler, block, _globals, script_vars, gallery_conf, file_conf
     name = _page_name(root, Path(script_vars["src_file"]))
     result = results.load(root, name)
     if result is None or result["sources"][index : index + 1] != [block.content]:
-        return NO_OUTPUTS if index == 0 else ""
+        if index > 0:
+            return ""
+        results.report_missing(name)
+        return NO_OUTPUTS
     alts = [match.group(2) for match in ALT.finditer(block.content)]
     parts = []
     for output in result["outputs"][index]:

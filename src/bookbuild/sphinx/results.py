@@ -1,9 +1,16 @@
 """The results that the engine has laid ready for this build."""
 
 import json
+import os
 from pathlib import Path
 
+from sphinx.util import logging
+
 from bookbuild import RESULTS
+
+logger = logging.getLogger(__name__)
+# set while one page is built alone: then the others may have no outputs
+PARTIAL = "TENPHASES_PARTIAL"
 
 
 def path_of(root: Path, name: str) -> Path:
@@ -16,3 +23,9 @@ def load(root: Path, name: str) -> dict | None:
     if not path.exists():
         return None
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def report_missing(name: str) -> None:
+    """Warn, and so fail the build, if a page is shown without its outputs."""
+    if not os.environ.get(PARTIAL):
+        logger.warning("the page has no outputs", location=name, type="tenphases")
