@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import sysconfig
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -64,9 +65,7 @@ class Runner:
             notebook = self._execute(folder)
             seconds = time.perf_counter() - start
             outputs = [cell.outputs for cell in notebook.cells[1:-1]]
-            for output in itertools.chain.from_iterable(outputs):
-                if "text" in output:
-                    output["text"] = KERNEL_FILE.sub("cell", output["text"])
+            hide_places(outputs)
             check_outputs(self.page, outputs)
             return {
                 "page": self.page.name,
@@ -152,6 +151,30 @@ def describe(page: Page, cell: Cell, message: str) -> str:
         f"{cell.line + i:5} | {line}" for i, line in enumerate(cell.source.splitlines())
     )
     return f"{page.path}:{cell.line}: this cell failed\n{code}\n\n{message.strip()}"
+
+
+def hide_places(outputs: list[list[dict]]) -> None:
+    """Take out of the outputs, in place, what is this machine's own business.
+
+    Tracebacks and warnings name files: an environment's, the checkout's, and one
+    that IPython makes up anew for each cell of each run.
+    """
+    places = [
+        (str(Path(sysconfig.get_path("purelib")).parent), "..."),
+        (f"{Path.cwd()}{os.sep}", ""),
+        (str(Path.home()), "~"),
+    ]
+
+    def hide(text: str) -> str:
+        for place, name in places:
+            text = text.replace(place, name)
+        return KERNEL_FILE.sub("cell", text)
+
+    for output in itertools.chain.from_iterable(outputs):
+        if "text" in output:
+            output["text"] = hide(output["text"])
+        if "traceback" in output:
+            output["traceback"] = [hide(line) for line in output["traceback"]]
 
 
 def check_outputs(page: Page, outputs: list[list[dict]]) -> None:

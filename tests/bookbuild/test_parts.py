@@ -2,12 +2,14 @@
 
 import ast
 import json
+import sysconfig
 from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from bookbuild import BuildError
+from bookbuild.execute import hide_places
 from bookbuild.keys import page_keys, profile
 from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
 from bookbuild.pages import Cell, Page, find, read_chapter
@@ -95,6 +97,19 @@ class TestPages:
     def test_an_unknown_name_lists_the_known_ones(self):
         with pytest.raises(BuildError, match="the pages are a, b"):
             find([page("a"), page("b")], "c")
+
+
+class TestOutputs:
+    def test_names_no_place_of_this_machine(self):
+        library = Path(sysconfig.get_path("purelib"), "torch", "x.py")
+        outputs = [
+            [{"output_type": "stream", "text": "/tmp/ipykernel_12/34.py:1: careful"}],
+            [{"output_type": "error", "traceback": [f"File {library}:5", "plain"]}],
+        ]
+        hide_places(outputs)
+        assert outputs[0][0]["text"] == "cell:1: careful"
+        trace = outputs[1][0]["traceback"]
+        assert trace == ["File .../site-packages/torch/x.py:5", "plain"]
 
 
 class TestChapters:

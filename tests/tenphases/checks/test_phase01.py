@@ -41,8 +41,12 @@ def tagged(tag: str) -> str:
 def run(*tags: str) -> dict:
     """Run the page's imports, then the cells with each tag."""
     names: dict = {}
-    for source in (cells()[0].source, *map(tagged, tags)):
-        exec(source, names)
+    threads = torch.get_num_threads()
+    try:
+        for source in (cells()[0].source, *map(tagged, tags)):
+            exec(source, names)
+    finally:
+        torch.set_num_threads(threads)  # the page sets it to one
     return names
 
 
