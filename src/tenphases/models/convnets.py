@@ -4,7 +4,10 @@ from torch import Tensor, nn
 
 
 def conv_block(channels_in: int, channels_out: int) -> nn.Sequential:
-    """3x3 convolution, batch norm, ReLU; keeps height and width."""
+    """3x3 convolution, batch norm, ReLU: (N, in, H, W) to (N, out, H, W).
+
+    The convolution has no bias: the batch norm would subtract it again.
+    """
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False),
         nn.BatchNorm2d(channels_out),
@@ -18,7 +21,9 @@ class DigitNet(nn.Module):
     It pools right after the first convolution: on a CPU, convolutions at full
     resolution cost five to ten times as much and gain nothing on MNIST. Blocks
     are those of VGG (Simonyan and Zisserman, 2015) with batch norm (Ioffe and
-    Szegedy, 2015) and global average pooling in place of the dense layers.
+    Szegedy, 2015) and global average pooling in place of the dense layers, so
+    images of any size from 4x4 on will do. ``width`` is the number of channels of
+    the first block.
     """
 
     def __init__(self, classes: int = 10, width: int = 16) -> None:
