@@ -23,6 +23,7 @@ def run_notebook(path: Path, folder: str) -> str | None:
     client = NotebookClient(
         nbformat.read(path, as_version=4),
         timeout=LIMIT,
+        extra_arguments=["--log-level=ERROR"],  # the transport is none of ours
         resources={"metadata": {"path": folder}},
     )
     try:

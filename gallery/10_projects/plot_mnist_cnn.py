@@ -123,6 +123,10 @@ def score(model, dataset):
     return evaluate(model, batches, {"accuracy": accuracy})["accuracy"]
 
 
+# %%
+# Three networks, each twice. The same seed gives both runs of a network the same
+# initial weights.
+
 builders = {
     "softmax regression": lambda: nn.Sequential(nn.Flatten(), mlp(784, 10)),
     "MLP": lambda: nn.Sequential(nn.Flatten(), mlp(784, 256, 10)),
@@ -166,9 +170,7 @@ assert plain["CNN"] > distorted["MLP"] + 0.01
 
 mended = gain["CNN"] * len(judge)
 wrong = (1 - plain["CNN"]) * len(judge)
-print(
-    f"distortions mend {mended:.0f} of the plain CNN's {wrong:.0f} mistakes"
-)
+print(f"distortions mend {mended:.0f} of {wrong:.0f} mistakes of the CNN")
 
 # %%
 # The test set, once
@@ -235,9 +237,8 @@ titles = [
 fig = viz.image_grid(images[worst], titles, columns=4, cell=1.1)
 
 # %%
-# Cover the titles and read them yourself. Some are habits of writing of which
-# the training images show few; some only their writer could read. More epochs
-# will mend neither kind.
+# Cover the titles and read them yourself. Where you hesitate too, the image has
+# lost what would decide, and no network will find it there.
 #
 # The file for the next program
 # -----------------------------
@@ -254,7 +255,7 @@ card = {
     "classes": "".join(digits.classes),
     "input": "(N, 1, 28, 28) float32, paper 0, ink 1, ink centred",
     "data": digits.source.name,
-    "test_accuracy": result,
+    "test_accuracy": round(result, 4),
 }
 artifact("mnist_cnn.json").write_text(json.dumps(card, indent=2))
 for key, value in card.items():
@@ -263,5 +264,5 @@ for key, value in card.items():
 # %%
 # The next page, :ref:`sphx_glr_examples_10_projects_plot_mnist_load.py`, builds
 # the network from that card and reads telephone numbers with it. **To vary:**
-# double the limits in ``distort``, or let it mirror the digits, and let the
-# three thousand judge.
+# double the limits in ``distort``, or let it mirror the digits, and ask the
+# judging images.

@@ -222,9 +222,10 @@ class TestDownloads:
 
     def test_a_cell_that_raises_does_not_end_the_script(self, capsys):
         raising = new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]})
-        notebook = new_notebook(cells=[raising, new_code_cell("print('after')")])
-        exec(script_text(notebook), {})
-        assert capsys.readouterr().out == "ZeroDivisionError: division by zero\nafter\n"
+        own = new_code_cell("error = 'mine'")
+        after = new_code_cell("print(error)")
+        exec(script_text(new_notebook(cells=[own, raising, after])), {})
+        assert capsys.readouterr().out == "ZeroDivisionError: division by zero\nmine\n"
 
 
 class TestSite:

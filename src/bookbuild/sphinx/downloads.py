@@ -267,8 +267,9 @@ def script_text(notebook: NotebookNode) -> str:
             cell.metadata.pop("tags")
             body = indent(cell.source, "    ")
             cell.source = (
-                f"try:\n{body}\nexcept Exception as error:\n"
-                '    print(f"{type(error).__name__}: {error}")'
+                # Python deletes this name afterwards, so it must not be a page's own
+                f"try:\n{body}\nexcept Exception as _raised:\n"
+                '    print(f"{type(_raised).__name__}: {_raised}")'
             )
     return jupytext.writes(notebook, fmt="py:percent")
 
