@@ -95,6 +95,7 @@ class Runner:
             km=self.manager,
             timeout=TIME_LIMIT,
             shutdown_kernel="immediate",
+            coalesce_streams=True,  # one block of text, however it was written
             allow_errors=True,  # we stop ourselves, to name the cell and its line
             resources={"metadata": {"path": str(folder)}},
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bookbuild.pages import Page
 
-ENGINE = 3  # raise it when the engine stores or runs pages differently
+ENGINE = 4  # raise it when the engine stores or runs pages differently
 PACKAGES = (
     *("torch", "torchvision", "numpy", "matplotlib", "matplotlib-inline", "ipython"),
     *("mlxtend", "scikit-learn", "scikit-image", "bokeh_sampledata", "pandas"),

@@ -27,6 +27,8 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = COLORS = (
 )
 # digits and other grey-scale images: ink on paper
 INK_CMAP = LinearSegmentedColormap.from_list("ink", ["#ffffff", "#16181c"])
+# shares of a whole: from nothing at all, whatever the page, to a deep blue
+SHARE_CMAP = LinearSegmentedColormap.from_list("share", ["#174a8c00", "#174a8cff"])
 
 
 def use_style() -> None:
@@ -80,14 +82,14 @@ def show_image(ax: Axes, image: Tensor) -> None:
 def confusion_matrix(ax: Axes, counts: Tensor, classes: Sequence[str]) -> None:
     """Draw counts (C, C), rows true and columns predicted, with each number."""
     shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
-    ax.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
+    ax.imshow(shares.numpy(), cmap=SHARE_CMAP, vmin=0, vmax=1)
     ax.set_xticks(range(len(classes)), classes)
     ax.set_yticks(range(len(classes)), classes)
     ax.set(xlabel="predicted", ylabel="true")
     ax.grid(False)
     for (i, j), share in np.ndenumerate(shares.numpy()):
         if counts[i, j]:
-            color = "#ffffff" if share > 0.5 else "#16181c"
+            color = "#ffffff" if share > 0.65 else INK
             text = str(int(counts[i, j]))
             ax.text(j, i, text, ha="center", va="center", color=color, fontsize=8)
 
