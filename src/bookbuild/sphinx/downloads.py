@@ -14,7 +14,6 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from pybtex.database import parse_file
 from sphinx.application import Sphinx
 from sphinx.util.display import status_iterator
 
@@ -22,6 +21,7 @@ from bookbuild import OUTPUT, BuildError
 from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
 from bookbuild.pages import EXAMPLES, read_notebook
 from bookbuild.sphinx import results
+from bookbuild.sphinx.citations import cite, references_cell
 
 FOLDER = "downloads"
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>(?!\w+:)[\w./-]+)\)")
@@ -160,52 +160,6 @@ def split_target(text: str) -> tuple[str, str]:
     """Split ``title <target>`` as roles write it; no title is an empty one."""
     match = re.fullmatch(r"(.*\S)\s*<(.+)>", text)
     return (match.group(1), match.group(2)) if match else ("", text)
-
-
-def bibliography(app: Sphinx) -> dict:
-    files = app.config.bibtex_bibfiles
-    return {
-        key: entry
-        for file in files
-        for key, entry in parse_file(Path(app.srcdir, file)).entries.items()
-    }
-
-
-def cite(app: Sphinx, keys: str, join: str, *, brackets: bool = False) -> str:
-    """Render a citation as author and year."""
-    entries = bibliography(app)
-    parts = []
-    for key in keys.split(","):
-        entry = entries[key.strip()]
-        names = [" ".join(p.last_names) for p in entry.persons["author"]]
-        who = names[0] if len(names) == 1 else f"{names[0]} and {names[1]}"
-        if len(names) > 2:
-            who = f"{names[0]} et al."
-        year = entry.fields["year"]
-        parts.append(f"{who}{join}({year})" if brackets else f"{who}{join}{year}")
-    return "; ".join(parts).replace("{", "").replace("}", "")
-
-
-def references_cell(app: Sphinx, text: str) -> list[NotebookNode]:
-    """Return a cell that lists the works a page cites, if it cites any."""
-    entries = bibliography(app)
-    keys: list[str] = []
-    for group in re.findall(r"\{cite:[pt]\}`([^`]+)`", text):
-        keys += [k.strip() for k in group.split(",") if k.strip() not in keys]
-    lines = []
-    for key in keys:
-        entry = entries[key]
-        names = ", ".join(" ".join(p.last_names) for p in entry.persons["author"])
-        fields = entry.fields
-        where = next((fields[k] for k in VENUES if k in fields), "")
-        line = f"- {names} ({fields['year']}). *{fields['title']}*. {where}."
-        lines.append(line.replace("{", "").replace("}", "").replace("--", "–"))
-    return (
-        [new_markdown_cell("\n".join(["## References", "", *lines]))] if lines else []
-    )
-
-
-VENUES = ("journal", "booktitle", "publisher", "howpublished", "note", "institution")
 
 
 def attach_images(cell: NotebookNode, folder: Path) -> None:
