@@ -161,6 +161,10 @@ def main(arguments: list[str] | None = None) -> int:
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except subprocess.CalledProcessError as error:
+        output = (error.stderr or b"").decode(errors="replace")
+        print(f"{output}error: {error}; see the messages above.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("\ninterrupted; pages that had finished are kept", file=sys.stderr)
         return 130

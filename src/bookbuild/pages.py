@@ -71,10 +71,14 @@ def read_script(path: Path, root: Path) -> Page:
 def discover(root: Path) -> list[Page]:
     """Return every executable page, sorted by name.
 
-    Raises BuildError for a chapter that ``_toc.yml`` does not list, and for two
-    pages with the same file name, since commands name pages by it.
+    Raises BuildError for a chapter that ``_toc.yml`` does not list, for an entry
+    there that is no file, and for two pages with the same file name, since commands
+    name pages by it.
     """
     listed = set(listed_documents(root))
+    for name in sorted(listed):
+        if not name.startswith(EXAMPLES) and not (root / f"{name}.md").exists():
+            raise BuildError(f"_toc.yml lists {name}, but there is no {name}.md.")
     pages = []
     for path in [root / "index.md", *sorted((root / "book").rglob("*.md"))]:
         name = path.relative_to(root).with_suffix("").as_posix()

@@ -144,6 +144,20 @@ def test_a_page_missing_from_the_table_of_contents_is_an_error(tiny_book):
     assert "book/forgotten.md is not in _toc.yml" in output
 
 
+def test_an_entry_of_the_table_of_contents_without_a_file_is_an_error(tiny_book):
+    tiny_book.chapters.append("absent")
+    status, output = tiny_book.build()
+    assert status == 2
+    assert "_toc.yml lists book/absent, but there is no book/absent.md" in output
+
+
+def test_a_broken_configuration_is_an_error(tiny_book):
+    tiny_book.write("_config.yml", "title: [")
+    status, output = tiny_book.build()
+    assert status == 2
+    assert "config" in output
+
+
 def test_ctrl_c_keeps_what_had_finished(tiny_book):
     tiny_book.chapter("quick", code("print('quick')"))
     tiny_book.chapter("slow", code("import time\n\ntime.sleep(300)"))
