@@ -44,7 +44,6 @@ def live(session: nox.Session) -> None:
     session.run(
         "sphinx-autobuild",
         *("--pre-build", "python -m bookbuild --execute-only"),
-        *("--post-build", "python -c \"print('ready')\""),
         *(part for name in ignored for part in ("--ignore", str(Path(name).resolve()))),
         *("--watch", "src/tenphases", "-q", "-d", "_build/.doctrees"),
         *(".", "_build/html", *session.posargs),

@@ -25,6 +25,7 @@ def build(
     """Bring results and site up to date; return the exit status."""
     start = time.perf_counter()
     pages = discover(root)
+    configure(root)
     due = with_requirements(find(pages, only), pages) if only else pages
     engine = Engine(root, Store(store), jobs)
     report = engine.run(due)
@@ -56,20 +57,24 @@ def with_requirements(page: Page, pages: list[Page]) -> list[Page]:
     return list(dict.fromkeys(chosen))
 
 
+def configure(root: Path) -> None:
+    """Write conf.py, which Sphinx reads, from Jupyter Book's own two files."""
+    sources = root / "_config.yml", root / "_toc.yml"
+    target = root / "conf.py"
+    if not target.exists() or any(
+        source.stat().st_mtime > target.stat().st_mtime for source in sources
+    ):
+        jupyter_book = Path(sys.executable).with_name("jupyter-book")
+        command = [jupyter_book, "config", "sphinx", "."]
+        subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
+
+
 def render(root: Path, *, partial: bool) -> bool:
     """Run Sphinx; return whether it ended without an error or a warning.
 
     In a ``partial`` build some pages may have no outputs.
     """
     environment = root / OUTPUT / ".doctrees" / "environment.pickle"
-    configure = [
-        Path(sys.executable).with_name("jupyter-book"),
-        "config",
-        "sphinx",
-        ".",
-    ]
-    if stale(root / "conf.py", root / "_config.yml", root / "_toc.yml"):
-        subprocess.run(configure, cwd=root, check=True, stdout=subprocess.DEVNULL)
     command = [
         *[sys.executable, "-m", "sphinx", "-b", "html", "-q"],
         *["-W", "-n", "--keep-going", "-j", str(os.cpu_count() or 1)],
@@ -83,12 +88,6 @@ def render(root: Path, *, partial: bool) -> bool:
         # warning would pass unseen at the next build
         environment.unlink(missing_ok=True)
     return done.returncode == 0
-
-
-def stale(target: Path, *sources: Path) -> bool:
-    return not target.exists() or any(
-        source.stat().st_mtime > target.stat().st_mtime for source in sources
-    )
 
 
 def build_wheel(root: Path) -> None:
