@@ -1,19 +1,16 @@
 """``python -m bookbuild``: run the pages, render the site, say how it went."""
 
 import argparse
-import hashlib
-import os
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from bookbuild import OUTPUT, RESULTS, SITE, STORE, BuildError
+from bookbuild import RESULTS, SITE, STORE, BuildError
 from bookbuild.engine import Engine, Report, publish
 from bookbuild.keys import page_keys
 from bookbuild.pages import Page, discover, find
-from bookbuild.sphinx.results import PARTIAL
+from bookbuild.render import build_wheel, configure, render
 from bookbuild.store import Store
 
 ALLOWANCE = 60  # seconds of a cold build that are not the pages' own
@@ -55,57 +52,6 @@ def with_requirements(page: Page, pages: list[Page]) -> list[Page]:
     for stem in page.requires:
         chosen += with_requirements(find(pages, stem), pages)
     return list(dict.fromkeys(chosen))
-
-
-def configure(root: Path) -> None:
-    """Write conf.py, which Sphinx reads, from Jupyter Book's own two files."""
-    sources = root / "_config.yml", root / "_toc.yml"
-    target = root / "conf.py"
-    if not target.exists() or any(
-        source.stat().st_mtime > target.stat().st_mtime for source in sources
-    ):
-        jupyter_book = Path(sys.executable).with_name("jupyter-book")
-        command = [jupyter_book, "config", "sphinx", "."]
-        subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
-
-
-def render(root: Path, *, partial: bool) -> bool:
-    """Run Sphinx; return whether it ended without an error or a warning.
-
-    In a ``partial`` build some pages may have no outputs.
-    """
-    environment = root / OUTPUT / ".doctrees" / "environment.pickle"
-    command = [
-        *[sys.executable, "-m", "sphinx", "-b", "html", "-q"],
-        *["-W", "-n", "--keep-going", "-j", str(os.cpu_count() or 1)],
-        *["-d", str(OUTPUT / ".doctrees"), ".", str(SITE)],
-    ]
-    print("rendering", flush=True)
-    env = {**os.environ, PARTIAL: "1" if partial else ""}
-    done = subprocess.run(command, cwd=root, check=False, env=env)
-    if done.returncode != 0:
-        # Sphinx warns of a page only when it reads it; without this, the same
-        # warning would pass unseen at the next build
-        environment.unlink(missing_ok=True)
-    return done.returncode == 0
-
-
-def build_wheel(root: Path) -> None:
-    """Build the wheel that the downloads install, if its sources changed."""
-    folder = root / OUTPUT / "wheel"
-    digest = hashlib.sha256((root / "pyproject.toml").read_bytes())
-    for path in sorted((root / "src" / "tenphases").rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
-            digest.update(path.read_bytes())
-    stamp = folder / "sources.sha256"
-    if stamp.exists() and stamp.read_text() == digest.hexdigest():
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
-    subprocess.run(
-        [*command, "-d", str(folder)], cwd=root, check=True, capture_output=True
-    )
-    stamp.write_text(digest.hexdigest())
 
 
 def report_all(

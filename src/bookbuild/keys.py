@@ -25,9 +25,9 @@ def page_keys(pages: list[Page], root: Path) -> dict[str, str]:
     """
     common = {
         "engine": ENGINE,
-        "package": _hash_folder(root / "src" / "tenphases"),
+        "package": hash_files(root, "src/tenphases"),
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {name: version_or_absent(name) for name in PACKAGES},
         "profile": profile(),
     }
     by_stem = {page.stem: page for page in pages}
@@ -67,16 +67,20 @@ def profile() -> dict[str, str]:
     }
 
 
-def _hash_folder(folder: Path) -> str:
+def hash_files(root: Path, *places: str) -> str:
+    """Return a hash of the names and contents of files and folders below a root."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-            digest.update(path.read_bytes() + b"\0")
+    for place in places:
+        path = root / place
+        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in inside:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(file.relative_to(root).as_posix().encode() + b"\0")
+                digest.update(file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-def _version(package: str) -> str:
+def version_or_absent(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:

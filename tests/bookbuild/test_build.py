@@ -75,6 +75,11 @@ def test_a_good_book_is_built_once_and_then_shown_from_the_store(tiny_book):
     assert (downloads / "examples" / "one" / "plot_line.py").exists()
     assert list(downloads.glob("tenphases-*.whl"))
 
+    status, output = tiny_book.build()
+    assert status == 0
+    assert "0 of 2 pages ran" in output
+    assert "rendering: nothing has changed" in output
+
     tiny_book.chapter("good", GOOD.replace("says", "wrote"))
     status, output = tiny_book.build()
     assert status == 0, output
