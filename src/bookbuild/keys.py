@@ -7,9 +7,10 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bookbuild.imports import files_reached
 from bookbuild.pages import Page
 
-ENGINE = 4  # raise it when the engine stores or runs pages differently
+ENGINE = 5  # raise it when the engine stores or runs pages differently
 PACKAGES = (
     *("torch", "torchvision", "numpy", "matplotlib", "matplotlib-inline", "ipython"),
     *("mlxtend", "scikit-learn", "scikit-image", "bokeh_sampledata", "pandas"),
@@ -19,13 +20,12 @@ PACKAGES = (
 def page_keys(pages: list[Page], root: Path) -> dict[str, str]:
     """Return each page's key by the page's name.
 
-    A page depends on its own cells, on the ``tenphases`` package, on the versions
-    of what it may import, on the profile, and on the pages that it requires.
-    Prose is in no key.
+    A page depends on its own cells, on the files of ``tenphases`` that it reaches by
+    import, on the versions of what it may import, on the profile, and on the pages
+    that it requires. Prose is in no key.
     """
     common = {
         "engine": ENGINE,
-        "package": hash_files(root, "src/tenphases"),
         "python": platform.python_version(),
         "versions": {name: version_or_absent(name) for name in PACKAGES},
         "profile": profile(),
@@ -35,7 +35,10 @@ def page_keys(pages: list[Page], root: Path) -> dict[str, str]:
 
     def key(page: Page) -> str:
         if page.name not in keys:
+            sources = [cell.source for cell in page.cells]
+            reached = files_reached(sources, root / "src" / "tenphases")
             own = {
+                "package": hash_files(root, *sorted(map(str, reached))),
                 "cells": [[cell.source, sorted(cell.tags)] for cell in page.cells],
                 "requires": [key(by_stem[stem]) for stem in page.requires],
             }

@@ -62,13 +62,46 @@ class TestKeys:
         monkeypatch.setenv("TENPHASES_DATA", "full")
         assert self.key(page("a", "x")) != before
 
-    def test_depends_on_the_package(self, tmp_path):
-        module = tmp_path / "src" / "tenphases" / "m.py"
-        module.parent.mkdir(parents=True)
-        module.write_text("x = 1\n")
-        before = self.key(page("a", "x"), root=tmp_path)
-        module.write_text("x = 2\n")
-        assert self.key(page("a", "x"), root=tmp_path) != before
+    def test_depends_on_the_modules_that_it_reaches_and_on_no_other(self, tmp_path):
+        package = tmp_path / "src" / "tenphases"
+        files = {
+            "__init__.py": "from tenphases.repro import seed\n",
+            "repro.py": "seed = 0\n",
+            "viz.py": "from importlib.resources import files\n",
+            "style.mplstyle": "a: 1\n",
+            "data/__init__.py": "from tenphases.data import tables\n",
+            "data/tables.py": "def load():\n    from tenphases.data.core import get\n",
+            "data/core.py": "x = 1\n",
+            "models/__init__.py": "",
+            "models/mlp.py": "",
+            "models/rnn.py": "",
+            "checks/__init__.py": "import_module(f'tenphases.checks.{name}')\n",
+            "checks/phase01.py": "from tenphases.models import mlp\n",
+        }
+        for name, text in files.items():
+            (package / name).parent.mkdir(parents=True, exist_ok=True)
+            (package / name).write_text(text)
+        always = {"__init__.py", "repro.py", "style.mplstyle"}
+        data = {"data/__init__.py", "data/tables.py", "data/core.py"}
+        pages = {
+            "import torch": {"style.mplstyle"},
+            "from tenphases import viz": always | {"viz.py"},
+            "from tenphases import data": always | data,
+            "import tenphases.data.core": always | data,
+            "from tenphases.models.mlp import mlp": always
+            | {"models/__init__.py", "models/mlp.py"},
+            "from tenphases.checks import check": always
+            | {"checks/__init__.py", "checks/phase01.py"}
+            | {"models/__init__.py", "models/mlp.py"},
+            "%matplotlib inline": set(files),
+        }
+        for source, must in pages.items():
+            for name in files:
+                before = self.key(page("a", source), root=tmp_path)
+                (package / name).write_text(files[name] + "# changed\n")
+                changed = self.key(page("a", source), root=tmp_path) != before
+                (package / name).write_text(files[name])
+                assert changed == (name in must), (source, name)
 
     def test_depends_on_the_pages_it_requires(self):
         second = page("second", "read", requires=("first",))
