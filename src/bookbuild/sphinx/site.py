@@ -103,6 +103,6 @@ def _assets(root: Path) -> Path:
 
 
 def setup(app: Sphinx) -> None:
-    app.add_config_value("tenphases_repository", "", "html")
-    app.add_config_value("tenphases_colab", "", "html")
+    app.add_config_value("tenphases_repository", "", "env")
+    app.add_config_value("tenphases_colab", "", "env")
     app.connect("config-inited", _configure, priority=900)
