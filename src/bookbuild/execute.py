@@ -117,12 +117,14 @@ class Runner:
         except CellTimeoutError:
             message = f"the cell ran longer than {TIME_LIMIT} s"
             raise PageError(describe(self.page, place, message)) from None
+        errors = [o for o in cell.outputs if o.output_type == "error"]
         if "raises-exception" in place.tags:
-            return
-        for output in cell.outputs:
-            if output.output_type == "error":
-                trace = ANSI.sub("", "\n".join(output.traceback))
-                raise PageError(describe(self.page, place, trace))
+            if not errors:
+                message = "the cell is tagged raises-exception, but raised none"
+                raise PageError(describe(self.page, place, message))
+        elif errors:
+            trace = ANSI.sub("", "\n".join(errors[0].traceback))
+            raise PageError(describe(self.page, place, trace))
 
     def _environment(self, folder: Path) -> dict[str, str]:
         return {

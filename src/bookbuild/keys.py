@@ -10,7 +10,7 @@ from pathlib import Path
 from bookbuild.imports import files_reached
 from bookbuild.pages import Page
 
-ENGINE = 5  # raise it when the engine stores or runs pages differently
+ENGINE = 6  # raise it when the engine stores or runs pages differently
 PACKAGES = (
     *("torch", "torchvision", "numpy", "matplotlib", "matplotlib-inline", "ipython"),
     *("mlxtend", "scikit-learn", "scikit-image", "bokeh_sampledata", "pandas"),

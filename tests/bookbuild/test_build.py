@@ -98,6 +98,7 @@ def test_a_cell_that_fails_fails_this_build_and_the_next(tiny_book):
     tiny_book.chapter("raises", code("x = 1\nraise ValueError('on purpose')"))
     tiny_book.chapter("nan", code("import math\n\nprint('loss', math.nan)"))
     tiny_book.chapter("warns", code("import warnings\n\nwarnings.warn('careful')"))
+    tiny_book.chapter("tame", code("1 / 1", ":tags: [raises-exception]\n"))
     tiny_book.script("plot_exits", "import os\n\nos._exit(3)\n")
     for _ in range(2):
         status, output = tiny_book.build()
@@ -107,7 +108,8 @@ def test_a_cell_that_fails_fails_this_build_and_the_next(tiny_book):
         assert "a number that is none" in output
         assert "which nothing discusses" in output
         assert "the kernel died" in output
-        assert "4 pages FAILED" in output
+        assert "raises-exception, but raised none" in output
+        assert "5 pages FAILED" in output
         assert "42" in tiny_book.html("book/good"), "the others are built"
         assert "no outputs" in tiny_book.html("book/raises")
 

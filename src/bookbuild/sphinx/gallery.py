@@ -47,8 +47,9 @@ def render_block(compiler, block, _globals, script_vars, gallery_conf, file_conf
     name = _page_name(root, Path(script_vars["src_file"]))
     result = results.load(root, name)
     if result is None or result["sources"][index : index + 1] != [block.content]:
-        if index > 0:
+        if script_vars.get("no_outputs"):  # said once is enough
             return ""
+        script_vars["no_outputs"] = True
         results.report_missing(name)
         return NO_OUTPUTS
     alts = [match.group(2) for match in ALT.finditer(block.content)]
