@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from bookbuild import RESULTS, SITE, STORE, BuildError
-from bookbuild.engine import Engine, Report, publish
+from bookbuild.engine import Engine, Report, check_requirements, publish
 from bookbuild.keys import page_keys
 from bookbuild.pages import Page, discover, find
 from bookbuild.render import build_wheel, configure, render
@@ -22,6 +22,7 @@ def build(
     """Bring results and site up to date; return the exit status."""
     start = time.perf_counter()
     pages = discover(root)
+    check_requirements(pages)
     configure(root)
     due = with_requirements(find(pages, only), pages) if only else pages
     engine = Engine(root, Store(store), jobs)

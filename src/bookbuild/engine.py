@@ -47,7 +47,6 @@ class Engine:
         """
         start = time.perf_counter()
         report = Report()
-        _check_requirements(pages)
         keys = page_keys(pages, self.root)
         due = []
         for page in pages:
@@ -129,12 +128,20 @@ class Engine:
             return {}
 
 
-def _check_requirements(pages: list[Page]) -> None:
-    stems = {page.stem for page in pages}
-    for page in pages:
+def check_requirements(pages: list[Page]) -> None:
+    """Raise BuildError if a page requires none of the pages, or in the end itself."""
+    by_stem = {page.stem: page for page in pages}
+
+    def follow(page: Page, path: tuple[str, ...]) -> None:
         for stem in page.requires:
-            if stem not in stems:
+            if stem not in by_stem:
                 raise BuildError(f"{page.path} requires {stem}, which is no page.")
+            if stem in path:
+                raise BuildError(f"{page.path} requires {stem}, which requires it.")
+            follow(by_stem[stem], (*path, stem))
+
+    for page in pages:
+        follow(page, (page.stem,))
 
 
 def publish(report: Report, pages: list[Page], folder: Path) -> None:

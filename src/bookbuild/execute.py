@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -62,7 +63,14 @@ class Runner:
                 self.manager.ip = str(folder / "kernel")  # sockets of its own
             self._write_artifacts(folder)
             start = time.perf_counter()
-            notebook = self._execute(folder)
+            try:
+                notebook = self._execute(folder)
+            except (NoSuchKernel, RuntimeError) as error:
+                # what a cell does is a PageError already; this is the kernel's own
+                raise PageError(
+                    f"{self.page.path}: no kernel could be started for this page "
+                    f"({error}); build again, with --jobs 1 if the machine is busy"
+                ) from error
             seconds = time.perf_counter() - start
             outputs = [cell.outputs for cell in notebook.cells[1:-1]]
             hide_places(outputs)

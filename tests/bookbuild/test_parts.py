@@ -9,7 +9,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from bookbuild import BuildError
-from bookbuild.execute import hide_places
+from bookbuild.engine import check_requirements
+from bookbuild.execute import PageError, Runner, hide_places
 from bookbuild.keys import page_keys, profile
 from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
 from bookbuild.pages import Cell, Page, find, read_chapter
@@ -130,6 +131,27 @@ class TestPages:
     def test_an_unknown_name_lists_the_known_ones(self):
         with pytest.raises(BuildError, match="the pages are a, b"):
             find([page("a"), page("b")], "c")
+
+
+class TestEngine:
+    def test_a_kernel_that_does_not_start_is_the_pages_failure(self):
+        runner = Runner(page("a", "x"), threads=1, artifacts={})
+        runner.manager.kernel_name = "absent"
+        with pytest.raises(PageError, match="no kernel could be started"):
+            runner.run()
+
+    @pytest.mark.parametrize(
+        ("first", "second", "message"),
+        [
+            (("absent",), (), "requires absent, which is no page"),
+            (("second",), ("first",), "requires first, which requires it"),
+            (("first",), (), "requires first, which requires it"),
+        ],
+    )
+    def test_requirements_must_lead_somewhere_and_end(self, first, second, message):
+        pages = [page("first", requires=first), page("second", requires=second)]
+        with pytest.raises(BuildError, match=message):
+            check_requirements(pages)
 
 
 class TestOutputs:
