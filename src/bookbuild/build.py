@@ -4,61 +4,108 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from bookbuild import RESULTS, SITE, STORE, BuildError
-from bookbuild.engine import Engine, Report, check_requirements, publish
-from bookbuild.keys import page_keys
+from filelock import FileLock, Timeout
+
+from bookbuild import OUTPUT, RESULTS, SITE, STORE, BuildError
+from bookbuild.changed import touched_since
+from bookbuild.engine import Engine, Machine, Report, check_requirements
+from bookbuild.execute import TIME_LIMIT
+from bookbuild.keys import Recipes
+from bookbuild.local import Local
 from bookbuild.pages import Page, discover, find
-from bookbuild.render import build_wheel, configure, render
+from bookbuild.render import build_wheel, configure, publish, render
 from bookbuild.store import Store
 
-ALLOWANCE = 60  # seconds of a cold build that are not the pages' own
+STORE_LIMIT = 2.0  # GB
 
 
-def build(
-    root: Path, only: str | None, store: Path, jobs: int | None, execute_only: bool
-) -> int:
+def build(root: Path, options: argparse.Namespace) -> int:
     """Bring results and site up to date; return the exit status."""
     start = time.perf_counter()
     pages = discover(root)
     check_requirements(pages)
     configure(root)
-    due = with_requirements(find(pages, only), pages) if only else pages
-    engine = Engine(root, Store(store), jobs)
+    machine = choose_machine(root, options)
+    recipes = Recipes(pages, root, device_of=machine.device_of)
+    engine = Engine(Store(options.store), recipes, machine)
+    due = choose_pages(root, pages, options)
     report = engine.run(due)
-    if only:  # the other pages are shown with what the store has of them
-        report.results |= stored(engine, pages)
-    publish(report, pages, root / RESULTS)
-    if execute_only:
+    if len(due) < len(pages):  # the others are shown as the store has them
+        report.results = engine.stored(pages) | report.results
+    publish(report.results, pages, root / RESULTS)
+    keep = {recipes.of(page).key for page in pages}
+    engine.store.collect_garbage(int(options.store_limit * 1e9), keep)
+    if options.execute_only:
         print_errors(report)
         return 1 if report.errors else 0
     build_wheel(root)
-    rendered = render(root, partial=bool(only))
-    report_all(root, report, pages, rendered, time.perf_counter() - start, engine)
+    rendered = render(root, partial=len(due) < len(pages))
+    report_all(report, pages, machine, time.perf_counter() - start)
+    if not rendered:
+        print("Sphinx reported problems; see its messages above.")
+    print(f"site: {(root / SITE / 'index.html')}")
     return 1 if report.errors or not rendered else 0
 
 
-def stored(engine: Engine, pages: list[Page]) -> dict[str, dict]:
-    """Return the results that the store already has, by page name."""
-    found = {
-        name: engine.store.load(key)
-        for name, key in page_keys(pages, engine.root).items()
-    }
-    return {name: result for name, result in found.items() if result}
+def choose_machine(root: Path, options: argparse.Namespace) -> Machine:
+    if not options.scheduler:
+        return Local(options.jobs, options.time_limit, cold=options.cold)
+    try:
+        from bookbuild.cluster import Cluster
+    except ModuleNotFoundError as error:
+        raise BuildError(f"--scheduler needs {error.name}: {CLUSTER_HELP}") from error
+    return Cluster(options.scheduler, root, options.time_limit)
 
 
-def with_requirements(page: Page, pages: list[Page]) -> list[Page]:
-    chosen = [page]
+def choose_pages(
+    root: Path, pages: list[Page], options: argparse.Namespace
+) -> list[Page]:
+    """Return the pages that this build is about, with those that they require."""
+    if options.page:
+        chosen = [find(pages, options.page)]
+    elif options.changed:
+        chosen = touched_since(options.changed, root, pages)
+        print(f"{len(chosen)} pages differ from {options.changed}", flush=True)
+    else:
+        return pages
+    return list(
+        dict.fromkeys(p for page in chosen for p in with_requirements(page, pages))
+    )
+
+
+def with_requirements(page: Page, pages: list[Page]) -> Iterator[Page]:
     for stem in page.requires:
-        chosen += with_requirements(find(pages, stem), pages)
-    return list(dict.fromkeys(chosen))
+        yield from with_requirements(find(pages, stem), pages)
+    yield page
+
+
+def explain(root: Path, options: argparse.Namespace) -> int:
+    """Say why a page would run now, and why it ran when it last did."""
+    pages = discover(root)
+    page = find(pages, options.why)
+    machine = choose_machine(root, options)
+    recipes = Recipes(pages, root, device_of=machine.device_of)
+    engine = Engine(Store(options.store), recipes, machine)
+    stored = engine.store.load(recipes.of(page).key) is not None
+    print(
+        f"{page.stem} {'need not run' if stored else 'will run'}: {engine.why(page)}."
+    )
+    if record := engine.store.record(page.name):
+        print(
+            f"It last ran on {record['date']}, for {record['seconds']:.1f} s, because: "
+            f"{record['why']}."
+        )
+    return 0
 
 
 def report_all(
-    root: Path, report: Report, pages: list[Page], rendered: bool, wall: float, engine
+    report: Report, pages: list[Page], machine: Machine, wall: float
 ) -> None:
-    """Print each page's time, what failed, and where the site is."""
+    """Print each page's time and what failed."""
     print("\npage                                 device   seconds")
     for page in sorted(pages, key=lambda p: p.name):
         result = report.results.get(page.name)
@@ -70,16 +117,15 @@ def report_all(
     print_errors(report)
     print(
         f"\n{len(report.ran)} of {len(pages)} pages ran, "
-        f"{report.page_seconds:.0f} s of their own; wall {wall:.1f} s"
+        f"{report.sum('seconds'):.0f} s of their own; wall {wall:.1f} s, "
+        f"of which {report.seconds:.1f} s until the last page had run"
     )
-    if report.ran:
-        bound = 1.3 * report.page_seconds / engine.cores + ALLOWANCE
-        print(f"bound for these pages on {engine.cores} cores: {bound:.0f} s")
+    if report.ran and not report.errors:
+        cpu = report.sum("cpu_seconds")
+        ratio = report.seconds / (cpu / machine.cores)
+        print(f"{cpu:.0f} s of CPU on {machine.cores} cores: {ratio:.2f} of the ideal")
     if report.errors:
         print(f"{len(report.errors)} pages FAILED: {', '.join(report.errors)}")
-    if not rendered:
-        print("Sphinx reported problems; see its messages above.")
-    print(f"site: {(root / SITE / 'index.html')}")
 
 
 def print_errors(report: Report) -> None:
@@ -87,23 +133,76 @@ def print_errors(report: Report) -> None:
         print(f"\n{'-' * 72}\n{message}", file=sys.stderr, flush=True)
 
 
-def main(arguments: list[str] | None = None) -> int:
+CLUSTER_HELP = "install the dependency group `cluster`, as nox -s build does."
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Wait until no other build works in this checkout."""
+    (root / OUTPUT).mkdir(exist_ok=True)
+    lock = FileLock(root / OUTPUT / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("another build is at work in this folder; waiting for it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bookbuild", description=__doc__)
-    parser.add_argument("--page", metavar="NAME", help="execute this page only")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--page", metavar="NAME", help="execute this page only")
+    which.add_argument(
+        "--changed", metavar="BASE", help="execute only what differs from this commit"
+    )
+    which.add_argument(
+        "--why", metavar="NAME", help="say why a page would run, and build nothing"
+    )
     parser.add_argument("--store", type=Path, default=STORE, help="folder of results")
+    parser.add_argument(
+        "--store-limit",
+        type=float,
+        default=STORE_LIMIT,
+        metavar="GB",
+        help="size beyond which the oldest results go (default: %(default)s)",
+    )
     parser.add_argument("--jobs", type=int, help="pages at a time (default: cores)")
+    parser.add_argument(
+        "--time-limit",
+        type=float,
+        default=TIME_LIMIT,
+        metavar="SECONDS",
+        help="stop a page that runs longer (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="run the pages on a Dask cluster"
+    )
+    parser.add_argument(
+        "--cold", action="store_true", help="start each kernel from nothing"
+    )
     parser.add_argument(
         "--execute-only", action="store_true", help="run the pages, render nothing"
     )
     options = parser.parse_args(arguments)
+    if options.jobs is not None and options.jobs < 1:
+        parser.error("--jobs wants a number of at least 1")
+    if options.time_limit <= 0 or options.store_limit < 0:
+        parser.error("--time-limit and --store-limit want positive numbers")
+    return options
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    root = Path.cwd()
     try:
-        return build(
-            Path.cwd(),
-            options.page,
-            options.store,
-            options.jobs,
-            options.execute_only,
-        )
+        if options.why:
+            return explain(root, options)
+        with alone(root):
+            return build(root, options)
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

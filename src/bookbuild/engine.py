@@ -1,17 +1,32 @@
 """Run the pages that have no result yet, side by side, and say how it goes."""
 
-import json
-import os
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from bookbuild import BuildError
-from bookbuild.execute import PageError, Runner
-from bookbuild.keys import page_keys
+from bookbuild.execute import PageError
+from bookbuild.keys import Recipe, Recipes
 from bookbuild.pages import Page
-from bookbuild.store import Store, write_atomically
+from bookbuild.store import Store
+
+UNKNOWN = 30.0  # seconds, for a page that has never run
+
+
+class Machine(Protocol):
+    """Where pages run: this machine, or a cluster."""
+
+    slots: int
+    cores: int
+
+    def open(self, pages: int, libraries: set[str]) -> None: ...
+    def close(self) -> None: ...
+    def device_of(self, page: Page) -> str: ...
+    def fits(self, page: Page, running: list[Page]) -> bool: ...
+    def run(self, page: Page, artifacts: dict[str, str], priority: float) -> dict: ...
+    def stop(self) -> None: ...
 
 
 @dataclass
@@ -23,21 +38,18 @@ class Report:
     errors: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
-    @property
-    def page_seconds(self) -> float:
-        """Sum of the seconds of the pages that ran now."""
-        return sum(self.results[name]["seconds"] for name in self.ran)
+    def sum(self, what: str) -> float:
+        """Return the sum of ``seconds`` or ``cpu_seconds`` of the pages that ran."""
+        return sum(self.results[name][what] for name in self.ran)
 
 
 class Engine:
-    """Brings every page's result up to date."""
+    """Brings the results of some of the book's pages up to date."""
 
-    def __init__(self, root: Path, store: Store, jobs: int | None = None) -> None:
-        self.root = root
+    def __init__(self, store: Store, recipes: Recipes, machine: Machine) -> None:
         self.store = store
-        self.cores = os.cpu_count() or 1
-        self.jobs = jobs or self.cores
-        self.durations_path = store.folder / "durations.json"
+        self.recipes = recipes
+        self.machine = machine
 
     def run(self, pages: list[Page]) -> Report:
         """Execute what must be executed and return every result.
@@ -46,50 +58,73 @@ class Engine:
         pages; what had finished is kept.
         """
         start = time.perf_counter()
-        report = Report()
-        keys = page_keys(pages, self.root)
-        due = []
-        for page in pages:
-            result = self.store.load(keys[page.name])
-            if result is None:
-                due.append(page)
-            else:
-                report.results[page.name] = result
+        report = Report(self.stored(pages))
+        due = [page for page in pages if page.name not in report.results]
         if due:
-            self._run_all(due, keys, report)
+            self._run_all(due, report)
         report.seconds = time.perf_counter() - start
         return report
 
-    def _run_all(self, due: list[Page], keys: dict[str, str], report: Report) -> None:
-        durations = self._durations()
+    def stored(self, pages: list[Page]) -> dict[str, dict]:
+        """Return the results that the store already has, by page name."""
+        found = {
+            page.name: self.store.load(self.recipes.of(page).key) for page in pages
+        }
+        return {name: result for name, result in found.items() if result}
+
+    def why(self, page: Page) -> str:
+        """Say in a sentence why the page has to run, or that it need not."""
+        recipe = self.recipes.of(page)
+        record = self.store.record(page.name)
+        if self.store.load(recipe.key):
+            return "nothing that it depends on has changed since its result was stored"
+        if record is None:
+            return "it has no stored run to compare with"
+        changes = recipe.differences(record["recipe"])
+        return "; ".join(changes) or "its result is damaged or was deleted"
+
+    def _run_all(self, due: list[Page], report: Report) -> None:
+        expected = {page.name: self._expected(page) for page in due}
         # longest first, so that no long page is left alone at the end
-        waiting = sorted(due, key=lambda p: -durations.get(p.name, 30.0))
-        jobs = min(self.jobs, len(due))
-        threads = max(1, self.cores // jobs)
-        running: dict[Future, tuple[Page, Runner]] = {}
-        print(f"running {len(due)} pages, {jobs} at a time", flush=True)
-        with ThreadPoolExecutor(jobs) as pool:
+        waiting = sorted(due, key=lambda page: -expected[page.name])
+        slots = min(self.machine.slots, len(due))
+        running: dict[Future, Page] = {}
+        print(f"running {len(due)} pages, {slots} at a time", flush=True)
+        self.machine.open(len(due), self._libraries(due))
+        with ThreadPoolExecutor(slots) as pool:
             try:
                 while waiting or running:
-                    for page in self._ready(waiting, jobs - len(running), due, report):
+                    for page in self._ready(waiting, running, slots, report):
                         waiting.remove(page)
-                        runner = Runner(page, threads, self._inputs(page, report))
-                        running[pool.submit(runner.run)] = page, runner
+                        inputs = self._inputs(page, report)
+                        priority = expected[page.name]
+                        work = pool.submit(self.machine.run, page, inputs, priority)
+                        running[work] = page
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        page, _ = running.pop(future)
-                        self._finish(page, future, keys, report)
+                        page = running.pop(future)
+                        line = self._finish(page, future, report)
                         left = len(waiting) + len(running)
-                        print(f"{self._line(page, report)} {left:4} left", flush=True)
-            except KeyboardInterrupt:
-                for _, runner in running.values():
-                    runner.stop()
+                        print(f"{line}  [{left} left]", flush=True)
+            except BaseException:  # Ctrl-C, a full disk: nothing may go on behind us
+                self.machine.stop()
                 raise
+            finally:
+                self.machine.close()
 
-    def _ready(self, waiting, free: int, due, report: Report) -> list[Page]:
-        """Return the pages that may start now: those that wait for no other."""
+    def _ready(self, waiting, running, slots: int, report: Report) -> list[Page]:
+        """Return the pages that may start now: those that wait for nothing."""
         done = set(report.results) | set(report.errors)
-        pending = {page.stem for page in due if page.name not in done}
-        return [p for p in waiting if not pending & set(p.requires)][:free]
+        pending = {p.stem for p in (*waiting, *running.values()) if p.name not in done}
+        chosen: list[Page] = []
+        for page in waiting:
+            beside = [*running.values(), *chosen]
+            if (
+                len(beside) < slots
+                and not pending & set(page.requires)
+                and self.machine.fits(page, beside)
+            ):
+                chosen.append(page)
+        return chosen
 
     def _inputs(self, page: Page, report: Report) -> dict[str, str]:
         artifacts: dict[str, str] = {}
@@ -98,34 +133,54 @@ class Engine:
                 artifacts |= result["artifacts"]
         return artifacts
 
-    def _finish(self, page: Page, future: Future, keys, report: Report) -> None:
+    def _finish(self, page: Page, future: Future, report: Report) -> str:
+        """Keep the result, or the error, of a page that has ended; return a line."""
+        recipe = self.recipes.of(page)
+        why = self.why(page)
         try:
             result = future.result()
+            self._require_unchanged(page, recipe)
         except PageError as error:
             report.errors[page.name] = str(error)
-            return
-        self.store.save(keys[page.name], result)
+            return f"  FAILED {page.stem:32} {'':14} {why}"
+        result |= {"key": recipe.key, "python": recipe.python}
+        result["versions"] = recipe.imports
+        seconds = result["seconds"]
+        record = {"recipe": asdict(recipe), "why": why, "date": result["date"]}
+        try:
+            self.store.save(recipe.key, result)
+            self.store.save_record(page.name, record | {"seconds": seconds})
+        except OSError as error:
+            raise BuildError(
+                f"the result of {page.stem} cannot be stored ({error.strerror}: "
+                f"{self.store.folder}); free some space or choose another folder with "
+                "--store. What was stored before is kept."
+            ) from error
         report.results[page.name] = result
         report.ran.append(page.name)
-        durations = self._durations() | {page.name: result["seconds"]}
-        write_atomically(self.durations_path, json.dumps(durations, indent=1))
+        return f"  ran    {page.stem:32} {result['device']:4} {seconds:7.1f} s {why}"
 
-    def _line(self, page: Page, report: Report) -> str:
-        if page.name in report.errors:
-            return f"  FAILED {page.stem:32} {'':13}"
-        result = report.results[page.name]
-        return (
-            f"  ran    {page.stem:32} {result['device']:4} {result['seconds']:6.1f} s"
-        )
+    def _require_unchanged(self, page: Page, recipe: Recipe) -> None:
+        """Raise PageError if a module was edited while the page ran: nobody can
+        tell which version of it the page saw."""
+        now = self.recipes.read(page).files
+        changed = [
+            name
+            for name in sorted({*now, *recipe.files})
+            if name.endswith(".py") and now.get(name) != recipe.files.get(name)
+        ]
+        if changed:
+            raise PageError(
+                f"{page.path}: {', '.join(changed)} changed while the page ran; "
+                "build again"
+            )
 
-    def _durations(self) -> dict[str, float]:
-        """Seconds of earlier runs; they order the queue, so losing them is fine."""
-        if not self.durations_path.exists():
-            return {}
-        try:
-            return json.loads(self.durations_path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError:
-            return {}
+    def _expected(self, page: Page) -> float:
+        record = self.store.record(page.name)
+        return record["seconds"] if record else UNKNOWN
+
+    def _libraries(self, pages: list[Page]) -> set[str]:
+        return {name for page in pages for name in self.recipes.of(page).modules}
 
 
 def check_requirements(pages: list[Page]) -> None:
@@ -142,24 +197,3 @@ def check_requirements(pages: list[Page]) -> None:
 
     for page in pages:
         follow(page, (page.stem,))
-
-
-def publish(report: Report, pages: list[Page], folder: Path) -> None:
-    """Lay every page's result where the Sphinx extension reads it.
-
-    A file is touched only when its content changes: Sphinx sees by the file's
-    time which documents it has to read again. A page that failed has no file.
-    """
-    wanted = set()
-    for page in pages:
-        path = folder / f"{page.name}.json"
-        wanted.add(path)
-        if page.name not in report.results:
-            path.unlink(missing_ok=True)
-            continue
-        text = json.dumps(report.results[page.name])
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            write_atomically(path, text)
-    for path in folder.rglob("*.json") if folder.exists() else ():
-        if path not in wanted:
-            path.unlink()

@@ -1,58 +1,117 @@
-"""Which files of a package a piece of code reaches by import."""
+"""What a piece of code reaches by import: files of one package, and other packages."""
 
 import ast
+import re
+import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+# code inside a string, such as a script that a page writes and then starts
+IMPORT_LINE = re.compile(r"^[ \t]*((?:from|import)[ \t]+[\w., \t]+)$", re.M)
 
-def files_reached(sources: Iterable[str], package: Path) -> set[Path]:
-    """Return the package's files that the sources import, directly or not.
+
+@dataclass
+class Reached:
+    """Files of the package, and the first names of all other modules imported."""
+
+    files: set[Path] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
+    everything: bool = False  # a source could not be read: assume the worst
+
+
+def reach(sources: Iterable[str], package: Path) -> Reached:
+    """Return what the sources import, directly or through the package's files.
 
     Importing ``p.a.b`` runs ``p/__init__.py`` and ``p/a/__init__.py`` first, so
-    they and what they import are reached too. Files that are not Python (a style,
-    recorded measurements) are always reached: nothing in the syntax says who reads
-    them. A module that imports by computed names reaches its whole folder. A source
-    that does not parse, such as one with IPython magics, reaches everything.
+    they and what they import are reached too. With a module are reached the files
+    beside it that are not Python (a style, recorded measurements): nothing in the
+    syntax says who reads them. A module that imports by computed names reaches its
+    whole folder. A source that does not parse, such as one with IPython magics,
+    reaches everything.
     """
     every = {f for f in package.rglob("*") if f.is_file() and f.suffix != ".pyc"}
-    reached = {file for file in every if file.suffix != ".py"}
+    reached = Reached()
     waiting: set[Path] = set()
     for source in sources:
         try:
-            waiting |= set(_imported(ast.parse(source), package))
+            tree = ast.parse(source)
         except SyntaxError:
-            return every
+            return Reached(every, reached.modules, everything=True)
+        waiting |= _collect(tree, package, None, reached)
     while waiting:
         file = waiting.pop()
-        if file in reached:
+        if file in reached.files:
             continue
-        reached.add(file)
+        reached.files.add(file)
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        waiting |= set(_imported(tree, package))
-        if _imports_by_computed_name(tree):
-            waiting |= {f for f in file.parent.glob("*.py")}
+        waiting |= _collect(tree, package, file, reached)
+    folders = {file.parent for file in reached.files}
+    reached.files |= {f for f in every if f.suffix != ".py" and f.parent in folders}
     return reached
 
 
-def _imported(tree: ast.AST, package: Path) -> Iterator[Path]:
+def _collect(
+    tree: ast.AST, package: Path, file: Path | None, reached: Reached
+) -> set[Path]:
+    """Note the other modules that the code imports; return the package's files."""
+    files: set[Path] = set()
+    for name in _imported_names(tree, package, file):
+        first = name.partition(".")[0]
+        if first == package.name:
+            files |= set(_files_of(name, package))
+        elif first not in sys.stdlib_module_names:
+            reached.modules.add(first)
+    if file is not None and _imports_by_computed_name(tree):
+        files |= set(file.parent.glob("*.py"))
+    return files
+
+
+def _imported_names(tree: ast.AST, package: Path, file: Path | None) -> Iterator[str]:
+    """Yield the full name of each module that the code may import."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _files_of(alias.name, package)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield from _files_of(node.module, package)
-            for alias in node.names:  # the name may be a module, too
-                yield from _files_of(f"{node.module}.{alias.name}", package)
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = _absolute(node, package, file)
+            yield module
+            # what is imported from a module may be a module, too
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and _is_import_module(node):
+            if isinstance(node.args[0], ast.Constant):
+                yield str(node.args[0].value)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if re.fullmatch(rf"{package.name}(\.\w+)*", node.value):
+                yield node.value  # files("package.folder") and the like
+            yield from _names_in_text(node.value, package, file)
+
+
+def _names_in_text(text: str, package: Path, file: Path | None) -> Iterator[str]:
+    for line in IMPORT_LINE.findall(text):
+        try:
+            tree = ast.parse(line.strip())
+        except SyntaxError:  # prose that begins like an import
+            continue
+        yield from _imported_names(tree, package, file)
+
+
+def _absolute(node: ast.ImportFrom, package: Path, file: Path | None) -> str:
+    """Return the module of a ``from`` import, relative ones resolved."""
+    module = node.module or ""
+    if node.level == 0 or file is None:
+        return module
+    folder = file.parent
+    for _ in range(node.level - 1):
+        folder = folder.parent
+    around = folder.relative_to(package.parent).parts
+    return ".".join((*around, module) if module else around)
 
 
 def _files_of(module: str, package: Path) -> Iterator[Path]:
     """Yield the file of a module of the package, and of each package around it."""
-    first, *rest = module.split(".")
-    if first != package.name:
-        return
     path = package
     yield path / "__init__.py"
-    for name in rest:
+    for name in module.split(".")[1:]:
         path /= name
         if (path / "__init__.py").exists():
             yield path / "__init__.py"
@@ -63,7 +122,12 @@ def _files_of(module: str, package: Path) -> Iterator[Path]:
 def _imports_by_computed_name(tree: ast.AST) -> bool:
     return any(
         isinstance(node, ast.Call)
-        and ast.unparse(node.func) in ("import_module", "importlib.import_module")
-        and not (node.args and isinstance(node.args[0], ast.Constant))
+        and _is_import_module(node)
+        and not isinstance(node.args[0], ast.Constant)
         for node in ast.walk(tree)
     )
+
+
+def _is_import_module(node: ast.Call) -> bool:
+    names = ("import_module", "importlib.import_module", "__import__")
+    return ast.unparse(node.func) in names and bool(node.args)

@@ -16,7 +16,9 @@ from bookbuild import BuildError
 GALLERY = "gallery"
 EXAMPLES = "examples"  # where Sphinx-Gallery writes its pages
 MYST = MdParserConfig(enable_extensions={"colon_fence", "dollarmath"})
+# what a script says in a comment, and a chapter in its front matter
 REQUIRES = re.compile(r"^# requires: (\w+)$", re.M)
+RESOURCES = re.compile(r"^# resources: (.+)$", re.M)
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Page:
-    """An executable page. ``name`` is its document name in Sphinx."""
+    """An executable page. ``name`` is its document name in Sphinx.
+
+    ``requires`` are pages that leave files for this one. ``resources`` are what it
+    needs for itself alone while it runs: ``GPU`` (a number of devices) and
+    ``memory`` (GB).
+    """
 
     name: str
     path: Path
     cells: tuple[Cell, ...]
     requires: tuple[str, ...] = ()
+    resources: tuple[tuple[str, float], ...] = ()
 
     @property
     def stem(self) -> str:
@@ -55,7 +63,14 @@ def read_chapter(path: Path, root: Path) -> Page:
         for i, cell in enumerate(notebook.cells)
         if cell.cell_type == "code"
     )
-    return Page(path.relative_to(root).with_suffix("").as_posix(), path, cells)
+    name = path.relative_to(root).with_suffix("").as_posix()
+    return Page(
+        name,
+        path,
+        cells,
+        tuple(notebook.metadata.get("requires", ())),
+        read_resources(notebook.metadata.get("resources", ""), path),
+    )
 
 
 def read_script(path: Path, root: Path) -> Page:
@@ -64,8 +79,24 @@ def read_script(path: Path, root: Path) -> Page:
         Cell(block.content, block.lineno) for block in blocks if block.type == "code"
     )
     place = path.relative_to(root / GALLERY).with_suffix("")
-    requires = tuple(REQUIRES.findall(path.read_text(encoding="utf-8")))
-    return Page(f"{EXAMPLES}/{place.as_posix()}", path, cells, requires)
+    text = path.read_text(encoding="utf-8")
+    requires = tuple(REQUIRES.findall(text))
+    resources = read_resources(" ".join(RESOURCES.findall(text)), path)
+    return Page(f"{EXAMPLES}/{place.as_posix()}", path, cells, requires, resources)
+
+
+def read_resources(text: str, path: Path) -> tuple[tuple[str, float], ...]:
+    """Read ``GPU=1 memory=8``; raises BuildError for anything else."""
+    found = []
+    for part in text.split():
+        name, _, amount = part.partition("=")
+        if name not in ("GPU", "memory") or not amount.replace(".", "", 1).isdigit():
+            raise BuildError(
+                f"{path} asks for the resource {part!r}; write GPU=1 or memory=8 "
+                "(gigabytes)."
+            )
+        found.append((name, float(amount)))
+    return tuple(found)
 
 
 def discover(root: Path) -> list[Page]:
@@ -79,20 +110,31 @@ def discover(root: Path) -> list[Page]:
     for name in sorted(listed):
         if not name.startswith(EXAMPLES) and not (root / f"{name}.md").exists():
             raise BuildError(f"_toc.yml lists {name}, but there is no {name}.md.")
-    pages = []
-    for path in [root / "index.md", *sorted((root / "book").rglob("*.md"))]:
+    for path in chapter_files(root):
         name = path.relative_to(root).with_suffix("").as_posix()
         if name not in listed:
             raise BuildError(f"{name}.md is not in _toc.yml; add it where it belongs.")
-        if is_myst_markdown_notebook(path.read_text(encoding="utf-8")):
-            pages.append(read_chapter(path, root))
-    scripts = sorted((root / GALLERY).rglob("plot_*.py"))
-    pages += [read_script(path, root) for path in scripts]
+    pages = read_all(root)
     stems = [page.stem for page in pages]
     for stem in stems:
         if stems.count(stem) > 1:
             raise BuildError(f"two pages are called {stem}; rename one of them.")
     return pages
+
+
+def chapter_files(root: Path) -> list[Path]:
+    return [root / "index.md", *sorted((root / "book").rglob("*.md"))]
+
+
+def read_all(root: Path) -> list[Page]:
+    """Read every executable page below a root."""
+    chapters = [
+        read_chapter(path, root)
+        for path in chapter_files(root)
+        if is_myst_markdown_notebook(path.read_text(encoding="utf-8"))
+    ]
+    scripts = sorted((root / GALLERY).rglob("plot_*.py"))
+    return chapters + [read_script(path, root) for path in scripts]
 
 
 def listed_documents(root: Path) -> Iterator[str]:

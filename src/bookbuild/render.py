@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 from bookbuild import OUTPUT, RESULTS, SITE
-from bookbuild.keys import hash_files, version_or_absent
+from bookbuild.keys import hash_files
+from bookbuild.pages import Page
 from bookbuild.sphinx import site
 from bookbuild.sphinx.results import PARTIAL
+from bookbuild.store import write_atomically
+from bookbuild.versions import version_or_absent
 
 WHEEL_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src/tenphases")
 SITE_SOURCES = (
@@ -22,14 +25,34 @@ RENDERERS = ("sphinx", "myst-nb", "sphinx-gallery", "sphinx-book-theme")
 
 def configure(root: Path) -> None:
     """Write conf.py, which Sphinx reads, from Jupyter Book's own two files."""
-    sources = root / "_config.yml", root / "_toc.yml"
-    target = root / "conf.py"
-    if not target.exists() or any(
-        source.stat().st_mtime > target.stat().st_mtime for source in sources
-    ):
-        jupyter_book = Path(sys.executable).with_name("jupyter-book")
-        command = [jupyter_book, "config", "sphinx", "."]
-        subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
+    stamp = root / OUTPUT / "configured.sha256"
+    digest = hash_files(root, "_config.yml", "_toc.yml")
+    if (root / "conf.py").exists() and _is(stamp, digest):
+        return
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    command = [jupyter_book, "config", "sphinx", "."]
+    subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
+    write_atomically(stamp, digest)
+
+
+def publish(results: dict[str, dict], pages: list[Page], folder: Path) -> None:
+    """Lay every page's result where the Sphinx extension reads it.
+
+    A page without a result, because it failed, has no file.
+    """
+    wanted = set()
+    for page in pages:
+        path = folder / f"{page.name}.json"
+        wanted.add(path)
+        if page.name not in results:
+            path.unlink(missing_ok=True)
+            continue
+        text = json.dumps(results[page.name])
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_atomically(path, text)
+    for path in folder.rglob("*.json") if folder.exists() else ():
+        if path not in wanted:
+            path.unlink()
 
 
 def build_wheel(root: Path) -> None:

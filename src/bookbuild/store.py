@@ -1,18 +1,25 @@
-"""Results of executed pages, kept by the key of what they were computed from."""
+"""Results of executed pages, kept by the key of what they were computed from.
 
+The folder may be shared: by builds that run at once, by machines, by a CI cache.
+Every file is complete or absent, and carries a digest of its content.
+"""
+
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Container
 from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
+RECORDS = "pages"  # for each page, what its last run was made from
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that no reader ever sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, text=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}", text=True)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -33,17 +40,68 @@ class Store:
 
     def load(self, key: str) -> dict | None:
         """Return the result under a key, or None if there is no sound one."""
-        try:
-            digest, body = self.path(key).read_text(encoding="utf-8").split("\n", 1)
-        except (FileNotFoundError, ValueError, UnicodeDecodeError):
-            return None
-        if digest != _digest(body):
-            return None
-        return json.loads(body)
+        result = _read(self.path(key))
+        if result is not None:
+            self._mark_used(key)
+        return result
 
     def save(self, key: str, result: dict) -> None:
-        body = json.dumps(result)
-        write_atomically(self.path(key), f"{_digest(body)}\n{body}")
+        _write(self.path(key), result)
+
+    def record(self, page: str) -> dict | None:
+        """Return what is known of a page's last run, or None if there was none."""
+        return _read(self._record_path(page))
+
+    def save_record(self, page: str, record: dict) -> None:
+        _write(self._record_path(page), record)
+
+    def collect_garbage(self, limit: int, keep: Container[str]) -> int:
+        """Delete the results unused for longest until the rest take up at most
+        ``limit`` bytes, but none whose key is in ``keep``; return the bytes freed.
+
+        Remains of writes that were cut off go too, once they are a day old by the
+        folder's own clock.
+        """
+        entries = self._entries()
+        size = sum(stat.st_size for _, stat in entries)
+        newest = max((stat.st_mtime for _, stat in entries), default=0.0)
+        freed = 0
+        for path, stat in sorted(entries, key=lambda entry: entry[1].st_mtime):
+            half_written = path.suffix != ".json" or path.name.startswith(".")
+            too_much = size - freed > limit and path.stem not in keep
+            if newest - stat.st_mtime > 86400 if half_written else too_much:
+                path.unlink(missing_ok=True)  # another build may have been faster
+                freed += stat.st_size
+        return freed
+
+    def _entries(self) -> list[tuple[Path, os.stat_result]]:
+        found = []
+        for path in self.folder.glob("[0-9a-f][0-9a-f]/*"):
+            # another build may have deleted it since
+            with contextlib.suppress(FileNotFoundError):
+                found.append((path, path.stat()))
+        return found
+
+    def _record_path(self, page: str) -> Path:
+        return self.folder / RECORDS / f"{page}.json"
+
+    def _mark_used(self, key: str) -> None:
+        # a store that may only be read is as good
+        with contextlib.suppress(PermissionError, FileNotFoundError):
+            os.utime(self.path(key))
+
+
+def _write(path: Path, content: dict) -> None:
+    body = json.dumps(content)
+    write_atomically(path, f"{_digest(body)}\n{body}")
+
+
+def _read(path: Path) -> dict | None:
+    try:
+        digest, body = path.read_text(encoding="utf-8").split("\n", 1)
+    except (FileNotFoundError, ValueError):  # ValueError: no newline, no UTF-8
+        return None
+    return json.loads(body) if digest == _digest(body) else None
 
 
 def _digest(body: str) -> str:

@@ -4,6 +4,7 @@ import json
 
 import nbformat
 from bs4 import BeautifulSoup
+from tinybook import cell
 
 GOOD = """\
 ```{code-cell}
@@ -38,10 +39,6 @@ plt.plot([1, 2]);
 See {numref}`fig-line`.
 """
 BIBLIOGRAPHY = "# Bibliography\n\n```{bibliography}\n```\n"
-
-
-def code(text: str, options: str = "") -> str:
-    return f"```{{code-cell}}\n{options}{text}\n```\n"
 
 
 def good_book(book) -> None:
@@ -95,10 +92,10 @@ def test_a_good_book_is_built_once_and_then_shown_from_the_store(tiny_book):
 
 def test_a_cell_that_fails_fails_this_build_and_the_next(tiny_book):
     good_book(tiny_book)
-    tiny_book.chapter("raises", code("x = 1\nraise ValueError('on purpose')"))
-    tiny_book.chapter("nan", code("import math\n\nprint('loss', math.nan)"))
-    tiny_book.chapter("warns", code("import warnings\n\nwarnings.warn('careful')"))
-    tiny_book.chapter("tame", code("1 / 1", ":tags: [raises-exception]\n"))
+    tiny_book.chapter("raises", cell("x = 1\nraise ValueError('on purpose')"))
+    tiny_book.chapter("nan", cell("import math\n\nprint('loss', math.nan)"))
+    tiny_book.chapter("warns", cell("import warnings\n\nwarnings.warn('careful')"))
+    tiny_book.chapter("tame", cell("1 / 1", ":tags: [raises-exception]\n"))
     tiny_book.script("plot_exits", "import os\n\nos._exit(3)\n")
     for _ in range(2):
         status, output = tiny_book.build()
@@ -120,9 +117,9 @@ def test_announced_failures_are_allowed(tiny_book):
 
     tiny_book.chapter(
         "announced",
-        code("1 / 0", tagged("raises-exception"))
-        + code("print(float('nan'))", tagged("expect-nan"))
-        + code("import warnings\n\nwarnings.warn('w')", tagged("expect-warning")),
+        cell("1 / 0", tagged("raises-exception"))
+        + cell("print(float('nan'))", tagged("expect-nan"))
+        + cell("import warnings\n\nwarnings.warn('w')", tagged("expect-warning")),
     )
     status, output = tiny_book.build()
     assert status == 0, output
@@ -145,7 +142,7 @@ def test_what_sphinx_finds_fails_this_build_and_the_next(tiny_book):
 
 
 def test_a_page_missing_from_the_table_of_contents_is_an_error(tiny_book):
-    tiny_book.chapter("forgotten", code("print(1)"), listed=False)
+    tiny_book.chapter("forgotten", cell("print(1)"), listed=False)
     status, output = tiny_book.build()
     assert status == 2
     assert "book/forgotten.md is not in _toc.yml" in output
@@ -166,12 +163,12 @@ def test_a_broken_configuration_is_an_error(tiny_book):
 
 
 def test_ctrl_c_keeps_what_had_finished(tiny_book):
-    tiny_book.chapter("quick", code("print('quick')"))
-    tiny_book.chapter("slow", code("import time\n\ntime.sleep(300)"))
+    tiny_book.chapter("quick", cell("print('quick')"))
+    tiny_book.chapter("slow", cell("import time\n\ntime.sleep(300)"))
     status, output = tiny_book.interrupt_after("ran    quick", "--jobs", "3")
     assert status == 130, output
     assert "finished are kept" in output
-    tiny_book.chapter("slow", code("print('no longer slow')"))
+    tiny_book.chapter("slow", cell("print('no longer slow')"))
     status, output = tiny_book.build("--execute-only")
     assert status == 0
     assert "ran    slow" in output
@@ -179,8 +176,8 @@ def test_ctrl_c_keeps_what_had_finished(tiny_book):
 
 
 def test_one_page_alone(tiny_book):
-    tiny_book.chapter("wanted", code("print('here')"))
-    tiny_book.chapter("other", code("print('there')") + "\nIt is {glue:text}`x`.\n")
+    tiny_book.chapter("wanted", cell("print('here')"))
+    tiny_book.chapter("other", cell("print('there')") + "\nIt is {glue:text}`x`.\n")
     status, output = tiny_book.build("--page", "wanted")
     assert status == 0, output
     assert "here" in tiny_book.html("book/wanted")

@@ -10,14 +10,12 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from bookbuild import BuildError
 from bookbuild.engine import check_requirements
-from bookbuild.execute import PageError, Runner, hide_places
-from bookbuild.keys import page_keys, profile
+from bookbuild.execute import Job, PageError, Runner, hide_places, join_streams
 from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
 from bookbuild.pages import Cell, Page, find, read_chapter
 from bookbuild.sphinx import chapters, results, site
 from bookbuild.sphinx.downloads import format_glued, install_cell, script_text
 from bookbuild.sphinx.figures import DARK, darken
-from bookbuild.store import Store
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,94 +23,6 @@ ROOT = Path(__file__).parents[2]
 def page(name: str, *sources: str, requires: tuple[str, ...] = ()) -> Page:
     cells = tuple(Cell(source, 1) for source in sources)
     return Page(name, Path(f"{name}.md"), cells, requires)
-
-
-class TestStore:
-    def test_gives_back_what_was_saved(self, tmp_path):
-        store = Store(tmp_path)
-        store.save("abc", {"seconds": 1.5})
-        assert store.load("abc") == {"seconds": 1.5}
-        assert store.load("other") is None
-
-    @pytest.mark.parametrize(
-        "damage", [lambda t: t[:-3], lambda t: t + "x", lambda t: ""]
-    )
-    def test_a_damaged_entry_counts_as_absent(self, tmp_path, damage):
-        store = Store(tmp_path)
-        store.save("abc", {"seconds": 1.5})
-        path = store.path("abc")
-        path.write_text(damage(path.read_text()))
-        assert store.load("abc") is None
-
-    def test_leaves_no_temporary_file_behind(self, tmp_path):
-        Store(tmp_path).save("abc", {})
-        assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["abc.json"]
-
-
-class TestKeys:
-    def key(self, one: Page, *others: Page, root: Path = ROOT) -> str:
-        return page_keys([one, *others], root)[one.name]
-
-    def test_depends_on_the_code_alone(self):
-        assert self.key(page("a", "x")) == self.key(page("a", "x"))
-        assert self.key(page("a", "x")) != self.key(page("a", "y"))
-        assert self.key(page("a", "x", "y")) != self.key(page("a", "xy"))
-
-    def test_depends_on_the_profile(self, monkeypatch):
-        before = self.key(page("a", "x"))
-        monkeypatch.setenv("TENPHASES_DATA", "full")
-        assert self.key(page("a", "x")) != before
-
-    def test_depends_on_the_modules_that_it_reaches_and_on_no_other(self, tmp_path):
-        package = tmp_path / "src" / "tenphases"
-        files = {
-            "__init__.py": "from tenphases.repro import seed\n",
-            "repro.py": "seed = 0\n",
-            "viz.py": "from importlib.resources import files\n",
-            "style.mplstyle": "a: 1\n",
-            "data/__init__.py": "from tenphases.data import tables\n",
-            "data/tables.py": "def load():\n    from tenphases.data.core import get\n",
-            "data/core.py": "x = 1\n",
-            "models/__init__.py": "",
-            "models/mlp.py": "",
-            "models/rnn.py": "",
-            "checks/__init__.py": "import_module(f'tenphases.checks.{name}')\n",
-            "checks/phase01.py": "from tenphases.models import mlp\n",
-        }
-        for name, text in files.items():
-            (package / name).parent.mkdir(parents=True, exist_ok=True)
-            (package / name).write_text(text)
-        always = {"__init__.py", "repro.py", "style.mplstyle"}
-        data = {"data/__init__.py", "data/tables.py", "data/core.py"}
-        pages = {
-            "import torch": {"style.mplstyle"},
-            "from tenphases import viz": always | {"viz.py"},
-            "from tenphases import data": always | data,
-            "import tenphases.data.core": always | data,
-            "from tenphases.models.mlp import mlp": always
-            | {"models/__init__.py", "models/mlp.py"},
-            "from tenphases.checks import check": always
-            | {"checks/__init__.py", "checks/phase01.py"}
-            | {"models/__init__.py", "models/mlp.py"},
-            "%matplotlib inline": set(files),
-        }
-        for source, must in pages.items():
-            for name in files:
-                before = self.key(page("a", source), root=tmp_path)
-                (package / name).write_text(files[name] + "# changed\n")
-                changed = self.key(page("a", source), root=tmp_path) != before
-                (package / name).write_text(files[name])
-                assert changed == (name in must), (source, name)
-
-    def test_depends_on_the_pages_it_requires(self):
-        second = page("second", "read", requires=("first",))
-        one = self.key(second, page("first", "x"))
-        assert self.key(second, page("first", "y")) != one
-
-    def test_a_hidden_gpu_is_none(self, monkeypatch):
-        monkeypatch.setenv("TENPHASES_DEVICE", "auto")
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-        assert profile()["device"] != "cuda"
 
 
 class TestPages:
@@ -135,7 +45,7 @@ class TestPages:
 
 class TestEngine:
     def test_a_kernel_that_does_not_start_is_the_pages_failure(self):
-        runner = Runner(page("a", "x"), threads=1, artifacts={})
+        runner = Runner(Job(page("a", "x")))
         runner.manager.kernel_name = "absent"
         with pytest.raises(PageError, match="no kernel could be started"):
             runner.run()
@@ -155,6 +65,17 @@ class TestEngine:
 
 
 class TestOutputs:
+    def stream(self, text: str, name: str = "stdout") -> dict:
+        return {"output_type": "stream", "name": name, "text": text}
+
+    def test_text_is_one_block_however_it_was_written(self):
+        parts = [self.stream("a"), self.stream("b\n"), self.stream("!", "stderr")]
+        assert [o["text"] for o in join_streams(parts)] == ["ab\n", "!"]
+
+    def test_of_a_progress_bar_the_last_state_is_left(self):
+        bar = [self.stream("start\n 1%\r"), self.stream(" 2%\r 3%\nend\r\n")]
+        assert join_streams(bar)[0]["text"] == "start\n 3%\nend\n"
+
     def test_names_no_place_of_this_machine(self):
         library = Path(sysconfig.get_path("purelib"), "torch", "x.py")
         outputs = [

@@ -4,16 +4,19 @@ from sphinx.application import Sphinx
 
 from bookbuild.sphinx import (
     chapters,
+    current,
     downloads,
     figures,
     gallery,
     numbering,
     pagebar,
     site,
+    times,
 )
 
 
 def setup(app: Sphinx) -> dict:
-    for part in (site, numbering, chapters, gallery, figures, pagebar, downloads):
+    parts = (site, current, numbering, chapters, gallery, figures, pagebar, downloads)
+    for part in (*parts, times):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,68 @@
+"""Versions of installed packages: of a page's imports and all that they need."""
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import (
+    PackageNotFoundError,
+    distributions,
+    packages_distributions,
+    requires,
+    version,
+)
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+
+def version_or_absent(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def all_versions() -> dict[str, str]:
+    """Return the version of every installed package."""
+    return {canonicalize_name(d.name): d.version for d in distributions()}
+
+
+def versions_behind(modules: Iterable[str]) -> dict[str, str]:
+    """Return the versions of the packages that hold the modules and of those that
+    these packages require, directly or not. A module that is not installed counts
+    as a package of its own name that is absent."""
+    waiting = [name for module in modules for name in packages_of(module)]
+    found: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = version_or_absent(name)
+            waiting += _required(name)
+    return found
+
+
+@cache
+def packages_of(module: str) -> tuple[str, ...]:
+    """Return the packages that hold a module, such as scikit-learn for sklearn."""
+    if version_or_absent(module) != "absent":
+        return (canonicalize_name(module),)
+    names = _modules().get(module, [module])
+    return tuple(canonicalize_name(name) for name in names)
+
+
+@cache
+def _modules() -> dict[str, list[str]]:
+    return dict(packages_distributions())  # reads every package's list of files
+
+
+@cache
+def _required(package: str) -> tuple[str, ...]:
+    try:
+        lines = requires(package) or []
+    except PackageNotFoundError:
+        return ()
+    parsed = (Requirement(line) for line in lines)
+    return tuple(
+        canonicalize_name(r.name)
+        for r in parsed
+        if r.marker is None or r.marker.evaluate({"extra": ""})
+    )
