@@ -1,5 +1,6 @@
 """Every command of the project; `nox --list` explains each in a line."""
 
+import os
 from pathlib import Path
 
 import nox
@@ -17,12 +18,21 @@ def install(session: nox.Session, *groups: str, editable: bool = True) -> None:
     chosen = [part for group in groups for part in ("--group", group)]
     package = ["-e", ".[data,notebook]"] if editable else []
     session.install("-q", "-c", "constraints.txt", *package, *chosen)
+    keep_bytecode(session)
+
+
+def keep_bytecode(session: nox.Session) -> None:
+    """Let Python keep what it compiles in the session's own environment.
+
+    Many containers forbid it; then every import of torch costs three times as much.
+    """
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
 
 
 @nox.session
 def build(session: nox.Session) -> None:
     """Run every page that changed and build the site into _build/html."""
-    install(session, "book")
+    install(session, "book", *(["cluster"] if "--scheduler" in session.posargs else []))
     session.run("python", "-m", "bookbuild", *session.posargs)
 
 
@@ -34,6 +44,31 @@ def page(session: nox.Session) -> None:
     install(session, "book")
     name, *rest = session.posargs
     session.run("python", "-m", "bookbuild", "--page", name, *rest)
+
+
+@nox.session
+def worker(session: nox.Session) -> None:
+    """Lend this machine to builds: nox -s worker -- tcp://HOST:8786 [--resources …]."""
+    if not session.posargs:
+        session.error("name the scheduler: nox -s worker -- tcp://HOST:8786")
+    install(session, "book", "cluster")
+    cores = str(max(1, (os.cpu_count() or 2) // 2))
+    session.run("dask", "worker", "--nthreads", cores, *session.posargs)
+
+
+@nox.session
+def scheduler(session: nox.Session) -> None:
+    """Start the scheduler that builds and workers meet at (tcp://HOST:8786)."""
+    install(session, "book", "cluster")
+    session.run("dask", "scheduler", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the build against plain jupyter-book; takes half an hour."""
+    install(session, "book")
+    session.run("python", "benchmarks/rendering.py")
+    session.run("python", "benchmarks/engine.py", *session.posargs)
 
 
 @nox.session
@@ -53,7 +88,7 @@ def live(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests of the package, of the build and of the exercises."""
-    install(session, "book", "test")
+    install(session, "book", "test", "cluster")
     session.run("pytest", "tests", "--ignore=tests/site", *session.posargs)
 
 
@@ -74,6 +109,7 @@ def notebooks(session: nox.Session) -> None:
     session.install("-q", "-c", "constraints.txt", wheel)
     # the same version may hold other code than the last time
     session.install("-q", "--reinstall-package", "tenphases", "--no-deps", wheel)
+    keep_bytecode(session)
     session.run("python", "tests/run_downloads.py", str(DOWNLOADS), *session.posargs)
 
 
@@ -82,7 +118,7 @@ def lint(session: nox.Session) -> None:
     """Check the style of modules, scripts and tests."""
     install(session, "lint", editable=False)
     session.run("ruff", "check", *session.posargs)
-    session.run("ruff", "format", "--check", "src", "tests", "noxfile.py")
+    session.run("ruff", "format", "--check", "src", "tests", "benchmarks", "noxfile.py")
 
 
 @nox.session
@@ -109,6 +145,7 @@ def lock(session: nox.Session) -> None:
         *("uv", "pip", "compile", "-q", "--universal", "--upgrade"),
         *("--python-version", "3.11", "--no-emit-index-url", "--no-annotate"),
         *("--all-extras", "--group", "book", "--group", "test", "--group", "lint"),
+        *("--group", "cluster"),
         *("--custom-compile-command", "nox -s lock"),
         *("-o", "constraints.txt", "pyproject.toml"),
     )

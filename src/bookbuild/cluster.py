@@ -26,7 +26,7 @@ from bookbuild.pages import Page
 from bookbuild.versions import version_or_absent
 from bookbuild.warm import LIBRARIES, ForkServer, available
 
-PATIENCE = 60  # seconds to wait for the scheduler and for a first worker
+PATIENCE = float(os.environ.get("TENPHASES_PATIENCE", "60"))  # s to wait for a cluster
 
 
 class Cluster:

@@ -30,7 +30,7 @@ from bookbuild.warm import ForkedKernel, ForkServer
 TIME_LIMIT = 1800  # seconds for one page
 OUTPUT_LIMIT = 10_000_000  # bytes that one page may send
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-KERNEL_FILE = re.compile(r"\S*ipykernel_\d+\S*\.py")  # differs at every run
+WORD = re.compile(r"\S+")
 NOT_A_NUMBER = re.compile(r"(?<![\w.])(?:nan|-?inf)(?!\w)", re.I)
 
 # figures as SVG, which stay sharp and which the site can recolour for dark pages
@@ -271,13 +271,20 @@ def hide_places(outputs: list[list[dict]]) -> None:
     def hide(text: str) -> str:
         for place, name in places:
             text = text.replace(place, name)
-        return KERNEL_FILE.sub("cell", text)
+        return WORD.sub(name_cell, text) if "ipykernel_" in text else text
 
     for output in itertools.chain.from_iterable(outputs):
         if "text" in output:
             output["text"] = hide(output["text"])
         if "traceback" in output:
             output["traceback"] = [hide(line) for line in output["traceback"]]
+
+
+def name_cell(word: re.Match) -> str:
+    """Replace the file that IPython makes up for a cell, anew at every run."""
+    text = word[0]
+    end = text.rfind(".py")
+    return f"cell{text[end + 3 :]}" if 0 <= text.find("ipykernel_") < end else text
 
 
 def check_outputs(page: Page, outputs: list[list[dict]]) -> None:
