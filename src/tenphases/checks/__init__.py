@@ -9,6 +9,7 @@ changes them in place spoils nothing.
 
 import re
 import traceback
+from collections.abc import Collection, Mapping
 from importlib import import_module
 
 import numpy as np
@@ -71,6 +72,17 @@ def _where(error: Exception) -> str:
     """Quote the line of the reader's function, which no traceback will show."""
     frames = traceback.extract_tb(error.__traceback__, limit=2)[1:]
     return f" at `{frames[0].line}`" if frames and frames[0].line else ""
+
+
+def require_keys(answer: object, wanted: Collection[str]) -> None:
+    """The answer must be a dict with exactly these keys, none left at ``...``."""
+    kind = type(answer).__name__
+    require(isinstance(answer, Mapping), f"a dict is wanted, not {kind}.")
+    for key in wanted:
+        require(key in answer, f"the dict should have a key {key!r}.")
+        require(answer[key] is not ..., f"there is no answer yet to {key!r}.")
+    for key in answer:
+        require(key in wanted, f"the dict should have no key {key!r}.")
 
 
 def require_number(value: object, what: str) -> float:

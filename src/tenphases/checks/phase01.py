@@ -10,22 +10,12 @@ from torch.utils.data import DataLoader
 from tenphases.checks import (
     WrongAnswer,
     require,
+    require_keys,
     require_number,
     require_tensor,
     returned,
 )
 from tenphases.data import table
-
-
-def _require_keys(answer: object, wanted) -> None:
-    kind = type(answer).__name__
-    require(isinstance(answer, Mapping), f"a dict is wanted, not {kind}.")
-    for key in wanted:
-        require(key in answer, f"the dict should have a key {key!r}.")
-        require(answer[key] is not ..., f"there is no answer yet to {key!r}.")
-    for key in answer:
-        require(key in wanted, f"the dict should have no key {key!r}.")
-
 
 # --- e1: ten lines of arithmetic ------------------------------------------------
 
@@ -46,7 +36,7 @@ LINES = {
 
 def e1(answer: object) -> None:
     """A dict from each line of LINES to the value that it gives."""
-    _require_keys(answer, LINES)
+    require_keys(answer, LINES)
     given = {key: _plain(value) for key, value in answer.items()}
     true = {line: _evaluate(line) for line in LINES}
     right = sum(given[line] == true[line] for line in LINES)
@@ -81,7 +71,7 @@ def _evaluate(line: str) -> object:
 def e2(answer: object) -> None:
     """A dict of facts about the program in the statement."""
     facts = _wine_facts()
-    _require_keys(answer, facts)
+    require_keys(answer, facts)
     mistakes = [
         ("parameters", 13 * 32 + 32 * 3, "a layer adds something, too."),
         ("weight", (13, 32), "print the weight of nn.Linear(2, 5)."),
@@ -451,7 +441,7 @@ FACES = {
 
 def e9(answer: object) -> None:
     """A dict from each curve's letter to its cause."""
-    _require_keys(answer, CURVES)
+    require_keys(answer, CURVES)
     known = ", ".join(FACES)
     for cause in answer.values():
         require(cause in FACES, f"{cause!r} is no cause on the list: {known}.")
@@ -466,7 +456,7 @@ def e9(answer: object) -> None:
 
 def e10(answer: object) -> None:
     """A report with classify, baseline, accuracy and interval on the cancer table."""
-    _require_keys(answer, ("classify", "baseline", "accuracy", "interval"))
+    require_keys(answer, ("classify", "baseline", "accuracy", "interval"))
     cancer = table("cancer")
     x, y = cancer.test.tensors
     accuracy = _check_classify(answer["classify"], x, y)
