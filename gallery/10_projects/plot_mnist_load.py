@@ -340,7 +340,7 @@ assert after > before + 0.03
 doubt = confidence(logits[as_it_is], temperature)
 print(f"as_it_is: {share[as_it_is]:.3f} right")
 print(f"mean confidence {doubt.mean():.3f}")
-assert doubt.mean() > share[as_it_is] + 0.4
+assert doubt.mean() > share[as_it_is] + 0.15
 
 # %%
 # It would have told us that all is well. Training asked the network to tell ten
