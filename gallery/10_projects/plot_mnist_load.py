@@ -343,7 +343,7 @@ print(f"mean confidence {doubt.mean():.3f}")
 assert doubt.mean() > share[as_it_is] + 0.15
 
 # %%
-# It would have told us that all is well. Training asked the network to tell ten
+# Hardly: the network is far surer than it is right. Training asked it to tell ten
 # digits apart, never to say whether it sees one. Confidence ranks inputs of the
 # kind that it was trained on; that they are of this kind, somebody else must
 # check. **To vary:** let the ink be paler, or the digits touch, and find the
