@@ -104,7 +104,7 @@ def test_a_cell_that_fails_fails_this_build_and_the_next(tiny_book):
         assert "ValueError: on purpose" in output
         assert "a number that is none" in output
         assert "which nothing discusses" in output
-        assert "the kernel died" in output
+        assert "ended the kernel with exit status 3" in output
         assert "raises-exception, but raised none" in output
         assert "5 pages FAILED" in output
         assert "42" in tiny_book.html("book/good"), "the others are built"

@@ -15,7 +15,8 @@ from bookbuild.keys import digest_of
 from bookbuild.sphinx import results
 
 
-def _digest(app: Sphinx, name: str) -> str:
+def page_digest(app: Sphinx, name: str) -> str:
+    """Return a digest of a document's source and of the results that it shows."""
     source = Path(app.env.doc2path(name)).read_bytes()
     result = results.path_of(Path(app.srcdir), name)
     shown = [result] if result.exists() else []
@@ -28,7 +29,7 @@ def _outdated(
     app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set
 ) -> list[str]:
     known = getattr(env, "tenphases_digests", {})
-    current = {name: _digest(app, name) for name in env.found_docs}
+    current = {name: page_digest(app, name) for name in env.found_docs}
     env.tenphases_digests = current
     return [
         name

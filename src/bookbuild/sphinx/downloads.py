@@ -15,13 +15,14 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from sphinx.application import Sphinx
-from sphinx.util.display import status_iterator
 
 from bookbuild import OUTPUT, BuildError
+from bookbuild.keys import digest_of
 from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
 from bookbuild.pages import EXAMPLES, read_notebook
 from bookbuild.sphinx import results
 from bookbuild.sphinx.citations import cite, references_cell
+from bookbuild.sphinx.current import page_digest
 
 FOLDER = "downloads"
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>(?!\w+:)[\w./-]+)\)")
@@ -228,26 +229,54 @@ def script_text(notebook: NotebookNode) -> str:
     return jupytext.writes(notebook, fmt="py:percent")
 
 
-def _write(app: Sphinx, error: Exception | None) -> None:
+def write(app: Sphinx, name: str, path: Path) -> None:
+    """Write one page's notebook, and beside it its script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    gallery = name.startswith(f"{EXAMPLES}/")
+    notebook = (gallery_notebook if gallery else chapter_notebook)(app, name)
+    for i, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{i}"  # the same at every build
+    nbformat.write(notebook, path)
+    if gallery:
+        shutil.copy(Path(app.srcdir, f"{name}.py"), path.with_suffix(".py"))
+    else:
+        path.with_suffix(".py").write_text(script_text(notebook), encoding="utf-8")
+
+
+def common_digest(app: Sphinx) -> str:
+    """Return a digest of what any download may take from the rest of the book."""
+    standard = app.env.domains["std"]
+    here = Path(__file__)
+    files = [here, here.with_name("citations.py"), here.parents[1] / "myst.py"]
+    files += [Path(app.srcdir, name) for name in app.config.bibtex_bibfiles]
+    known = [
+        *(sorted(standard.labels.items()), sorted(standard.anonlabels.items())),
+        sorted((name, title.astext()) for name, title in app.env.titles.items()),
+        sorted(app.env.toc_fignumbers.items()),
+        *(install_cell(app.config.html_baseurl), app.config.html_baseurl),
+        *(path.read_text(encoding="utf-8") for path in files),
+    ]
+    return digest_of(repr(known))
+
+
+def _write_all(app: Sphinx, error: Exception | None) -> None:
+    """Write the downloads whose page, or whose common part, has changed."""
     if error is not None or app.builder.format != "html":
         return
     target = Path(app.outdir, FOLDER)
+    stamp = Path(app.doctreedir, "downloads.json")
+    before = json.loads(stamp.read_text()) if stamp.exists() else {}
+    common = common_digest(app)
     names = sorted(n for n in app.env.found_docs if results.load(app.srcdir, n))
-    for name in status_iterator(names, "writing downloads... ", length=len(names)):
+    digests = {name: digest_of(common + page_digest(app, name)) for name in names}
+    for name in names:
         path = target / f"{name}.ipynb"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        gallery = name.startswith(f"{EXAMPLES}/")
-        notebook = (gallery_notebook if gallery else chapter_notebook)(app, name)
-        for i, cell in enumerate(notebook.cells):
-            cell["id"] = f"cell-{i}"  # the same at every build
-        nbformat.write(notebook, path)
-        if gallery:
-            shutil.copy(Path(app.srcdir, f"{name}.py"), path.with_suffix(".py"))
-        else:
-            path.with_suffix(".py").write_text(script_text(notebook), encoding="utf-8")
+        if before.get(name) != digests[name] or not path.exists():
+            write(app, name, path)
+    stamp.write_text(json.dumps(digests))
     for wheel in (Path(app.srcdir) / OUTPUT / "wheel").glob("*.whl"):
         shutil.copy(wheel, target / wheel.name)
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("build-finished", _write)
+    app.connect("build-finished", _write_all)

@@ -4,6 +4,7 @@ Sphinx-Gallery has no hook for results that were computed elsewhere, so its step
 that executes one block is replaced by one that looks the block's outputs up.
 """
 
+import json
 import re
 from pathlib import Path
 from textwrap import indent
@@ -12,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx_gallery import gen_rst
 
 from bookbuild.execute import visible_text
+from bookbuild.keys import digest_of
 from bookbuild.pages import EXAMPLES, GALLERY
 from bookbuild.sphinx import results
 
@@ -80,10 +82,24 @@ def _page_name(root: Path, script: Path) -> str:
 
 
 def _write_again(app: Sphinx) -> None:
-    """Have Sphinx-Gallery write every page again: it keeps what it thinks current,
-    and it judges by the script alone."""
-    for stamp in (Path(app.srcdir) / EXAMPLES).rglob("*.py.md5"):
-        stamp.unlink()
+    """Have Sphinx-Gallery write those pages again whose results have changed.
+
+    By itself it judges whether a page is current by the script alone.
+    """
+    root = Path(app.srcdir)
+    record = Path(app.doctreedir, "gallery.json")
+    before = json.loads(record.read_text()) if record.exists() else {}
+    ours = Path(__file__).read_bytes() + (root / "_config.yml").read_bytes()
+    digests = {}
+    for script in (root / GALLERY).rglob("plot_*.py"):
+        name = _page_name(root, script)
+        result = results.path_of(root, name)
+        shown = result.read_bytes() if result.exists() else b""
+        digests[name] = digest_of(ours + shown)
+        if digests[name] != before.get(name):
+            (root / f"{name}.py.md5").unlink(missing_ok=True)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(digests))
 
 
 def setup(app: Sphinx) -> None:
