@@ -92,7 +92,7 @@ def explain(root: Path, options: argparse.Namespace) -> int:
     engine = Engine(Store(options.store), recipes, machine)
     stored = engine.store.load(recipes.of(page).key) is not None
     print(
-        f"{page.stem} {'need not run' if stored else 'will run'}: {engine.why(page)}."
+        f"{page.label} {'need not run' if stored else 'will run'}: {engine.why(page)}."
     )
     if record := engine.store.record(page.name):
         print(
@@ -106,14 +106,14 @@ def report_all(
     report: Report, pages: list[Page], machine: Machine, wall: float
 ) -> None:
     """Print each page's time and what failed."""
-    print("\npage                                 device   seconds")
+    print(f"\n{'page':36} device   seconds")
     for page in sorted(pages, key=lambda p: p.name):
         result = report.results.get(page.name)
         if result:
             now = "" if page.name in report.ran else "  (stored)"
-            print(f"{page.stem:36} {result['device']:7} {result['seconds']:8.1f}{now}")
+            print(f"{page.label:36} {result['device']:7} {result['seconds']:8.1f}{now}")
         elif page.name in report.errors:
-            print(f"{page.stem:36} FAILED")
+            print(f"{page.label:36} FAILED")
     print_errors(report)
     print(
         f"\n{len(report.ran)} of {len(pages)} pages ran, "

@@ -142,7 +142,7 @@ class Engine:
             self._require_unchanged(page, recipe)
         except PageError as error:
             report.errors[page.name] = str(error)
-            return f"  FAILED {page.stem:32} {'':14} {why}"
+            return f"  FAILED {page.label:36} {'':14} {why}"
         result |= {"key": recipe.key, "python": recipe.python}
         result["versions"] = recipe.imports
         seconds = result["seconds"]
@@ -152,13 +152,13 @@ class Engine:
             self.store.save_record(page.name, record | {"seconds": seconds})
         except OSError as error:
             raise BuildError(
-                f"the result of {page.stem} cannot be stored ({error.strerror}: "
+                f"the result of {page.label} cannot be stored ({error.strerror}: "
                 f"{self.store.folder}); free some space or choose another folder with "
                 "--store. What was stored before is kept."
             ) from error
         report.results[page.name] = result
         report.ran.append(page.name)
-        return f"  ran    {page.stem:32} {result['device']:4} {seconds:7.1f} s {why}"
+        return f"  ran    {page.label:36} {result['device']:4} {seconds:7.1f} s {why}"
 
     def _require_unchanged(self, page: Page, recipe: Recipe) -> None:
         """Raise PageError if a module was edited while the page ran: nobody can

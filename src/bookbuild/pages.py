@@ -14,6 +14,7 @@ from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 from bookbuild import BuildError
 
 GALLERY = "gallery"
+EXERCISES = "exercises"
 EXAMPLES = "examples"  # where Sphinx-Gallery writes its pages
 MYST = MdParserConfig(enable_extensions={"colon_fence", "dollarmath"})
 # what a script says in a comment, and a chapter in its front matter
@@ -48,6 +49,12 @@ class Page:
     @property
     def stem(self) -> str:
         return self.path.stem
+
+    @property
+    def label(self) -> str:
+        """What the page is called in messages and commands."""
+        folder = f"{self.path.parent.name}/" if self.stem == EXERCISES else ""
+        return f"{folder}{self.stem}"
 
 
 def read_notebook(text: str, path: Path | None = None) -> NotebookNode:
@@ -104,7 +111,7 @@ def discover(root: Path) -> list[Page]:
 
     Raises BuildError for a chapter that ``_toc.yml`` does not list, for an entry
     there that is no file, and for two pages with the same file name, since commands
-    name pages by it.
+    name pages by it (the exercises of a phase by their folder, too).
     """
     listed = set(listed_documents(root))
     for name in sorted(listed):
@@ -115,7 +122,8 @@ def discover(root: Path) -> list[Page]:
         if name not in listed:
             raise BuildError(f"{name}.md is not in _toc.yml; add it where it belongs.")
     pages = read_all(root)
-    stems = [page.stem for page in pages]
+    # each phase has its exercises; anything else goes by its file name alone
+    stems = [page.stem for page in pages if page.stem != EXERCISES]
     for stem in stems:
         if stems.count(stem) > 1:
             raise BuildError(f"two pages are called {stem}; rename one of them.")
@@ -155,10 +163,12 @@ def listed_documents(root: Path) -> Iterator[str]:
 
 
 def find(pages: list[Page], name: str) -> Page:
-    """Return the page whose file name, without its suffix, is ``name``."""
-    stem = Path(name).stem
+    """Return the page with this label, such as ``first-program`` or
+    ``02-tensors-operations/exercises``; a path to its file will do as well."""
+    wanted = Path(name).with_suffix("")
+    label = f"{wanted.parent.name}/{EXERCISES}" if wanted.name == EXERCISES else None
     for page in pages:
-        if page.stem == stem:
+        if page.label == (label or wanted.name):
             return page
-    known = ", ".join(page.stem for page in pages)
-    raise BuildError(f"there is no page called {stem}; the pages are {known}.")
+    known = ", ".join(page.label for page in pages)
+    raise BuildError(f"there is no page called {name}; the pages are {known}.")

@@ -43,6 +43,17 @@ class TestPages:
             find([page("a"), page("b")], "c")
 
 
+    def test_the_exercises_of_a_phase_go_by_its_folder_too(self):
+        pages = [
+            Page(f"book/{f}/exercises", Path(f"book/{f}/exercises.md"), ())
+            for f in ("01-a", "02-b")
+        ]
+        assert find(pages, "02-b/exercises") is pages[1]
+        assert find(pages, "book/01-a/exercises.md") is pages[0]
+        with pytest.raises(BuildError, match="the pages are 01-a/exercises, 02-b/exer"):
+            find(pages, "exercises")
+
+
 class TestEngine:
     def test_a_kernel_that_does_not_start_is_the_pages_failure(self):
         runner = Runner(Job(page("a", "x")))

@@ -16,27 +16,34 @@ from bookbuild.sphinx import results
 
 
 def page_digest(app: Sphinx, name: str) -> str:
-    """Return a digest of a document's source and of the results that it shows."""
+    """Return a digest of a document's source, of the results that it shows, and of
+    the files that it includes."""
+    root = Path(app.srcdir)
     source = Path(app.env.doc2path(name)).read_bytes()
-    result = results.path_of(Path(app.srcdir), name)
-    shown = [result] if result.exists() else []
+    shown = {results.path_of(root, name)}
+    shown |= {root / path for path in app.env.dependencies.get(name, ())}
     if b"{page-times}" in source:
-        shown = sorted((Path(app.srcdir) / RESULTS).rglob("*.json"))
-    return digest_of(source + b"".join(path.read_bytes() for path in shown))
+        shown |= set((root / RESULTS).rglob("*.json"))
+    content = [path.read_bytes() for path in sorted(shown) if path.is_file()]
+    return digest_of(source + b"".join(content))
 
 
 def _outdated(
     app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set
 ) -> list[str]:
     known = getattr(env, "tenphases_digests", {})
-    current = {name: page_digest(app, name) for name in env.found_docs}
-    env.tenphases_digests = current
     return [
         name
-        for name, digest in current.items()
-        if name not in added and known.get(name) != digest
+        for name in env.found_docs
+        if name not in added and known.get(name) != page_digest(app, name)
     ]
+
+
+def _remember(app: Sphinx, env: BuildEnvironment) -> None:
+    # now that all is read, it is known what each document includes
+    env.tenphases_digests = {name: page_digest(app, name) for name in env.found_docs}
 
 
 def setup(app: Sphinx) -> None:
     app.connect("env-get-outdated", _outdated)
+    app.connect("env-updated", _remember)
