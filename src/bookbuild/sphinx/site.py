@@ -14,7 +14,12 @@ from sphinx.config import Config
 from bookbuild import OUTPUT
 from bookbuild.pages import EXAMPLES, GALLERY
 
-MATHJAX = ("tex-mml-chtml.js", "output/chtml/fonts/woff-v2")
+# what the pages load, and what MathJax then loads for rarer commands (\boldsymbol)
+MATHJAX = (
+    "tex-mml-chtml.js",
+    "output/chtml/fonts/woff-v2",
+    "input/tex/extensions",
+)
 
 
 def repository() -> str | None:
@@ -90,7 +95,7 @@ def _assets(root: Path) -> Path:
     """Lay out the part of MathJax that the pages use and return its folder."""
     folder = root / OUTPUT / "assets"
     target = folder / "mathjax"
-    if not (target / MATHJAX[0]).exists():
+    if not all((target / part).exists() for part in MATHJAX):
         source = Path(find_spec("sphinx-mathjax-offline").submodule_search_locations[0])
         for part in MATHJAX:
             origin = source / "static" / "mathjax" / part

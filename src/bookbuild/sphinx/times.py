@@ -60,7 +60,7 @@ def _row(result: dict, document: str) -> list[nodes.Node]:
         f"{result['seconds']:.1f} s",
         f"{result['cpu_seconds']:.1f} s",
         result["device_name"],
-        f"{day.day} {day:%B %Y}",
+        f"{day.day} {day:%b %Y}",
     )
     return [nodes.paragraph("", "", link), *(nodes.paragraph("", t) for t in texts)]
 
