@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 # code inside a string, such as a script that a page writes and then starts
@@ -35,36 +36,44 @@ def reach(sources: Iterable[str], package: Path) -> Reached:
     waiting: set[Path] = set()
     for source in sources:
         try:
-            tree = ast.parse(source)
+            waiting |= _collect(source, package, None, reached)
         except SyntaxError:
             return Reached(every, reached.modules, everything=True)
-        waiting |= _collect(tree, package, None, reached)
     while waiting:
         file = waiting.pop()
         if file in reached.files:
             continue
         reached.files.add(file)
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        waiting |= _collect(tree, package, file, reached)
+        text = file.read_text(encoding="utf-8")
+        waiting |= _collect(text, package, file, reached)
     folders = {file.parent for file in reached.files}
     reached.files |= {f for f in every if f.suffix != ".py" and f.parent in folders}
     return reached
 
 
 def _collect(
-    tree: ast.AST, package: Path, file: Path | None, reached: Reached
+    text: str, package: Path, file: Path | None, reached: Reached
 ) -> set[Path]:
     """Note the other modules that the code imports; return the package's files."""
+    names, computed = _parse(text, package, file)
     files: set[Path] = set()
-    for name in _imported_names(tree, package, file):
+    for name in names:
         first = name.partition(".")[0]
         if first == package.name:
             files |= set(_files_of(name, package))
         elif first not in sys.stdlib_module_names:
             reached.modules.add(first)
-    if file is not None and _imports_by_computed_name(tree):
+    if file is not None and computed:
         files |= set(file.parent.glob("*.py"))
     return files
+
+
+@cache  # most pages reach the same modules
+def _parse(text: str, package: Path, file: Path | None) -> tuple[frozenset[str], bool]:
+    """Return the names that the code imports, and whether it computes others."""
+    tree = ast.parse(text)
+    names = frozenset(_imported_names(tree, package, file))
+    return names, _imports_by_computed_name(tree)
 
 
 def _imported_names(tree: ast.AST, package: Path, file: Path | None) -> Iterator[str]:
@@ -77,7 +86,7 @@ def _imported_names(tree: ast.AST, package: Path, file: Path | None) -> Iterator
             yield module
             # what is imported from a module may be a module, too
             yield from (f"{module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and _is_import_module(node):
+        elif _is_import_module(node):
             if isinstance(node.args[0], ast.Constant):
                 yield str(node.args[0].value)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -87,6 +96,8 @@ def _imported_names(tree: ast.AST, package: Path, file: Path | None) -> Iterator
 
 
 def _names_in_text(text: str, package: Path, file: Path | None) -> Iterator[str]:
+    if "import" not in text:
+        return
     for line in IMPORT_LINE.findall(text):
         try:
             tree = ast.parse(line.strip())
@@ -121,13 +132,13 @@ def _files_of(module: str, package: Path) -> Iterator[Path]:
 
 def _imports_by_computed_name(tree: ast.AST) -> bool:
     return any(
-        isinstance(node, ast.Call)
-        and _is_import_module(node)
-        and not isinstance(node.args[0], ast.Constant)
+        _is_import_module(node) and not isinstance(node.args[0], ast.Constant)
         for node in ast.walk(tree)
     )
 
 
-def _is_import_module(node: ast.Call) -> bool:
-    names = ("import_module", "importlib.import_module", "__import__")
-    return ast.unparse(node.func) in names and bool(node.args)
+def _is_import_module(node: ast.AST) -> bool:
+    if not (isinstance(node, ast.Call) and node.args):
+        return False
+    name = getattr(node.func, "attr", getattr(node.func, "id", None))
+    return name in ("import_module", "__import__")

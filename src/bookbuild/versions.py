@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 
+@cache
 def version_or_absent(package: str) -> str:
     try:
         return version(package)
