@@ -85,6 +85,13 @@ def require_keys(answer: object, wanted: Collection[str]) -> None:
         require(key in wanted, f"the dict should have no key {key!r}.")
 
 
+def plain(value: object) -> object:
+    """Return a tensor, an array or a tuple as a list, anything else as it is."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
+
+
 def require_number(value: object, what: str) -> float:
     """Return a number, or a tensor of one element, as a float."""
     if isinstance(value, np.generic) or (

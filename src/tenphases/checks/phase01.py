@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from tenphases.checks import (
     WrongAnswer,
+    plain,
     require,
     require_keys,
     require_number,
@@ -37,7 +38,7 @@ LINES = {
 def e1(answer: object) -> None:
     """A dict from each line of LINES to the value that it gives."""
     require_keys(answer, LINES)
-    given = {key: _plain(value) for key, value in answer.items()}
+    given = {key: plain(value) for key, value in answer.items()}
     true = {line: _evaluate(line) for line in LINES}
     right = sum(given[line] == true[line] for line in LINES)
     for line, hint in LINES.items():
@@ -48,12 +49,6 @@ def e1(answer: object) -> None:
             f"{where} is not of type {kind}.",
         )
         require(given[line] == true[line], f"{where} gives something else; {hint}")
-
-
-def _plain(value: object) -> object:
-    if hasattr(value, "tolist"):  # a tensor or an array
-        return value.tolist()
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _evaluate(line: str) -> object:
@@ -91,7 +86,7 @@ def e2(answer: object) -> None:
 
 
 def _fact(value: object) -> object:
-    value = _plain(value)
+    value = plain(value)
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -391,7 +391,7 @@ class TestE9:
                 "earliest first",
             ),
             (lambda w, u, k: w.topk(k).indices, "sort by time"),
-            (lambda w, u, k: torch.multinomial(w, k), "sort by time"),
+            (lambda w, u, k: torch.multinomial(w, k), "sort by time|earliest first"),
             (lambda w, u, k: (u.log() / w).topk(k).values, "int64 are wanted"),
             (lambda w, u, k: (u.log() / w).argsort(descending=True), "int64 are want"),
             (lambda w, u, k: (u.log_() / w).topk(k).indices, "changes its inputs"),
