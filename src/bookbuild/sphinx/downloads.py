@@ -139,8 +139,8 @@ def make_resolver(app: Sphinx, name: str, text: str, glued: dict) -> Resolver:
         return page_link(docname, title or found)
 
     def numbered(target: str) -> str:
-        docname, node_id = anonymous[target.lower()]
-        return figure_label(app, docname, node_id)
+        # of a figure that is missing, Sphinx has warned already
+        return figure_label(app, *anonymous.get(target.lower(), ("", "")))
 
     return Resolver(
         roles={
