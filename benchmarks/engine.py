@@ -53,6 +53,7 @@ class Book:
         self.folder = folder
         self.command = command
         self.says = {"prose": "one", "code": "one", "module": "one"}
+        folder.mkdir(parents=True)
         for part in PARTS:
             source = ROOT / part
             if source.is_dir():

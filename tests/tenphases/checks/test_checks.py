@@ -5,13 +5,14 @@ import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 
-from tenphases import checks
 from tenphases.checks import (
     WrongAnswer,
     call,
     check,
     phase01,
+    plain,
     require,
+    require_keys,
     require_number,
     require_tensor,
     returned,
@@ -112,6 +113,31 @@ class TestRequireNumber:
             require_number(value, "x")
 
 
+class TestRequireKeys:
+    @pytest.mark.parametrize(
+        ("answer", "message"),
+        [
+            ([1, 2], "a dict is wanted, not list"),
+            ({"a": 1}, "the dict should have a key 'b'"),
+            ({"a": 1, "b": ...}, "there is no answer yet to 'b'"),
+            ({"a": 1, "b": 2, "c": 3}, "the dict should have no key 'c'"),
+        ],
+    )
+    def test_says_in_what_respect(self, answer, message):
+        with pytest.raises(WrongAnswer, match=message):
+            require_keys(answer, ("a", "b"))
+
+    def test_takes_any_values_in_any_order(self):
+        require_keys({"b": None, "a": torch.ones(2)}, ("a", "b"))
+
+
+def test_plain_makes_lists_of_tensors_arrays_and_tuples():
+    for value in (torch.tensor([1, 2]), np.array([1, 2]), (1, 2), [1, 2]):
+        assert plain(value) == [1, 2]
+    assert plain("raises") == "raises"
+    assert plain(torch.tensor(2.5)) == 2.5
+
+
 class TestRequireTensor:
     expected = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
 
@@ -150,5 +176,6 @@ class TestRequireTensor:
 
 
 def test_every_public_name_has_a_docstring():
-    for name in ("check", "require", "call", "returned", "require_tensor"):
-        assert getattr(checks, name).__doc__
+    functions = (check, require, call, returned, require_keys, plain)
+    for function in (*functions, require_number, require_tensor):
+        assert function.__doc__
