@@ -42,7 +42,6 @@ class TestPages:
         with pytest.raises(BuildError, match="the pages are a, b"):
             find([page("a"), page("b")], "c")
 
-
     def test_the_exercises_of_a_phase_go_by_its_folder_too(self):
         pages = [
             Page(f"book/{f}/exercises", Path(f"book/{f}/exercises.md"), ())
