@@ -152,6 +152,8 @@ class Runner:
 
     def _execute_cell(self, client, cell, index: int, own: Cell | None, process):
         place = own or Cell(cell.source, 1)
+        if self._stopped:  # while the kernel was starting
+            raise PageError(describe(self.page, place, self._stopped))
         try:
             client.execute_cell(cell, index)
         except DeadKernelError:

@@ -60,6 +60,12 @@ class TestEngine:
         with pytest.raises(PageError, match="no kernel could be started"):
             runner.run()
 
+    def test_a_page_stopped_while_its_kernel_starts_does_not_run(self):
+        runner = Runner(Job(page("a", "import time\ntime.sleep(600)")))
+        runner.stop()
+        with pytest.raises(PageError, match="the build was stopped"):
+            runner.run()
+
     @pytest.mark.parametrize(
         ("first", "second", "message"),
         [
