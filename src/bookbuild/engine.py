@@ -84,8 +84,9 @@ class Engine:
         return "; ".join(changes) or "its result is damaged or was deleted"
 
     def _run_all(self, due: list[Page], report: Report) -> None:
-        expected = {page.name: self._expected(page) for page in due}
-        # longest first, so that no long page is left alone at the end
+        # longest first, so that no long page is left alone at the end; and a page
+        # for which others wait takes their time as well
+        expected = {page.name: self._expected(page, due) for page in due}
         waiting = sorted(due, key=lambda page: -expected[page.name])
         slots = min(self.machine.slots, len(due))
         running: dict[Future, Page] = {}
@@ -175,9 +176,11 @@ class Engine:
                 "build again"
             )
 
-    def _expected(self, page: Page) -> float:
+    def _expected(self, page: Page, due: list[Page]) -> float:
         record = self.store.record(page.name)
-        return record["seconds"] if record else UNKNOWN
+        after = (p for p in due if page.stem in p.requires)
+        waiting = max((self._expected(p, due) for p in after), default=0.0)
+        return (record["seconds"] if record else UNKNOWN) + waiting
 
     def _libraries(self, pages: list[Page]) -> set[str]:
         return {name for page in pages for name in self.recipes.of(page).modules}
