@@ -105,7 +105,7 @@ def test_a_worker_killed_in_mid_page_costs_only_its_time(
 
 
 def test_a_page_gets_the_resources_that_it_asks_for(tiny_book, cluster):
-    """A GPU here is only the word: the page asks for one of the worker's."""
+    """The page asks for more memory than the first worker offers."""
     tiny_book.script("plot_anywhere", "import os\n\nprint('cpu')\n")
     tiny_book.write(
         "gallery/one/plot_large.py",
