@@ -72,10 +72,11 @@ def store_results(book: TinyBook) -> None:
 
 RENDER = """
 from pathlib import Path
-from bookbuild.render import build_wheel, configure, render
+from bookbuild.render import Renderer, build_wheel, configure
 configure(Path())
 build_wheel(Path())
-raise SystemExit(not render(Path(), partial=False))
+with Renderer(Path(), partial=False) as renderer:
+    raise SystemExit(not renderer.render())
 """
 
 

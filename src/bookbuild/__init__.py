@@ -12,8 +12,15 @@ class BuildError(Exception):
     """The build cannot go on; the message says what to do."""
 
 
+class PageError(Exception):
+    """A page failed; the message names file and line and says what happened."""
+
+
 ROOT = Path.cwd()
 OUTPUT = Path("_build")
 SITE = OUTPUT / "html"
 STORE = OUTPUT / "store"
 RESULTS = OUTPUT / "results"
+TIME_LIMIT = 1800  # seconds for one page
+# set while one page is built alone: then the others may have no outputs
+PARTIAL = "TENPHASES_PARTIAL"

@@ -10,45 +10,65 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bookbuild import OUTPUT, RESULTS, SITE, STORE, BuildError
+from bookbuild import (
+    OUTPUT,
+    RESULTS,
+    SITE,
+    STORE,
+    TIME_LIMIT,
+    BuildError,
+    memory,
+)
 from bookbuild.changed import touched_since
 from bookbuild.engine import Engine, Machine, Report, check_requirements
-from bookbuild.execute import TIME_LIMIT
 from bookbuild.keys import Recipes
 from bookbuild.local import Local
 from bookbuild.pages import Page, discover, find
-from bookbuild.render import build_wheel, configure, publish, render
+from bookbuild.render import Renderer, build_wheel, configure, publish
 from bookbuild.store import Store
 
 STORE_LIMIT = 2.0  # GB
+MEMORY = OUTPUT / "memory.json"
 
 
 def build(root: Path, options: argparse.Namespace) -> int:
     """Bring results and site up to date; return the exit status."""
     start = time.perf_counter()
+    memory.load(root / MEMORY)
     pages = discover(root)
     check_requirements(pages)
     configure(root)
-    machine = choose_machine(root, options)
-    recipes = Recipes(pages, root, device_of=machine.device_of)
-    engine = Engine(Store(options.store), recipes, machine)
     due = choose_pages(root, pages, options)
-    report = engine.run(due)
-    if len(due) < len(pages):  # the others are shown as the store has them
-        report.results = engine.stored(pages) | report.results
-    publish(report.results, pages, root / RESULTS)
-    keep = {recipes.of(page).key for page in pages}
-    engine.store.collect_garbage(int(options.store_limit * 1e9), keep)
-    if options.execute_only:
-        print_errors(report)
-        return 1 if report.errors else 0
-    build_wheel(root)
-    rendered = render(root, partial=len(due) < len(pages))
+    machine = choose_machine(root, options)
+    engine = make_engine(root, pages, machine, options)
+    partial = len(due) < len(pages)
+    with Renderer(root, partial=partial) as renderer:
+        if not options.execute_only:
+            renderer.prepare()
+        report = engine.run(due)
+        if partial:  # the others are shown as the store has them
+            report.results = engine.stored(pages) | report.results
+        publish(report.results, pages, root / RESULTS)
+        keep = {engine.recipes.of(page).key for page in pages}
+        engine.store.collect_garbage(int(options.store_limit * 1e9), keep)
+        memory.save(root / MEMORY)
+        if options.execute_only:
+            print_errors(report)
+            return 1 if report.errors else 0
+        build_wheel(root)
+        rendered = renderer.render()
     report_all(report, pages, machine, time.perf_counter() - start)
     if not rendered:
         print("Sphinx reported problems; see its messages above.")
     print(f"site: {(root / SITE / 'index.html')}")
     return 1 if report.errors or not rendered else 0
+
+
+def make_engine(
+    root: Path, pages: list[Page], machine: Machine, options: argparse.Namespace
+) -> Engine:
+    recipes = Recipes(pages, root, device_of=machine.device_of)
+    return Engine(Store(options.store), recipes, machine)
 
 
 def choose_machine(root: Path, options: argparse.Namespace) -> Machine:
@@ -87,10 +107,8 @@ def explain(root: Path, options: argparse.Namespace) -> int:
     """Say why a page would run now, and why it ran when it last did."""
     pages = discover(root)
     page = find(pages, options.why)
-    machine = choose_machine(root, options)
-    recipes = Recipes(pages, root, device_of=machine.device_of)
-    engine = Engine(Store(options.store), recipes, machine)
-    stored = engine.store.load(recipes.of(page).key) is not None
+    engine = make_engine(root, pages, choose_machine(root, options), options)
+    stored = engine.store.load(engine.recipes.of(page).key) is not None
     print(
         f"{page.label} {'need not run' if stored else 'will run'}: {engine.why(page)}."
     )

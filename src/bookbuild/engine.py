@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from bookbuild import BuildError
-from bookbuild.execute import PageError
+from bookbuild import BuildError, PageError
 from bookbuild.keys import Recipe, Recipes
 from bookbuild.pages import Page
 from bookbuild.store import Store

@@ -24,10 +24,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
+from bookbuild import TIME_LIMIT, PageError
 from bookbuild.pages import Cell, Page
 from bookbuild.warm import ForkedKernel, ForkServer
 
-TIME_LIMIT = 1800  # seconds for one page
 OUTPUT_LIMIT = 10_000_000  # bytes that one page may send
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 WORD = re.compile(r"\S+")
@@ -44,10 +44,6 @@ print(json.dumps({
     "cpu_seconds": round(sum(os.times()[:4]), 2),
 }))
 """
-
-
-class PageError(Exception):
-    """A page failed; the message names file and line and says what happened."""
 
 
 @dataclass

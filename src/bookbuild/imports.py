@@ -5,8 +5,9 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
+
+from bookbuild.memory import remembered
 
 # code inside a string, such as a script that a page writes and then starts
 IMPORT_LINE = re.compile(r"^[ \t]*((?:from|import)[ \t]+[\w., \t]+)$", re.M)
@@ -55,7 +56,9 @@ def _collect(
     text: str, package: Path, file: Path | None, reached: Reached
 ) -> set[Path]:
     """Note the other modules that the code imports; return the package's files."""
-    names, computed = _parse(text, package, file)
+    # the package in which relative imports start; a page is in none
+    around = file.parent.relative_to(package.parent).as_posix() if file else ""
+    names, computed = _parse(text, package.name, around)
     files: set[Path] = set()
     for name in names:
         first = name.partition(".")[0]
@@ -68,21 +71,21 @@ def _collect(
     return files
 
 
-@cache  # most pages reach the same modules
-def _parse(text: str, package: Path, file: Path | None) -> tuple[frozenset[str], bool]:
+@remembered
+def _parse(text: str, package: str, around: str) -> tuple[list[str], bool]:
     """Return the names that the code imports, and whether it computes others."""
     tree = ast.parse(text)
-    names = frozenset(_imported_names(tree, package, file))
+    names = sorted(set(_imported_names(tree, package, around)))
     return names, _imports_by_computed_name(tree)
 
 
-def _imported_names(tree: ast.AST, package: Path, file: Path | None) -> Iterator[str]:
+def _imported_names(tree: ast.AST, package: str, around: str) -> Iterator[str]:
     """Yield the full name of each module that the code may import."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            module = _absolute(node, package, file)
+            module = _absolute(node, around)
             yield module
             # what is imported from a module may be a module, too
             yield from (f"{module}.{alias.name}" for alias in node.names)
@@ -90,12 +93,12 @@ def _imported_names(tree: ast.AST, package: Path, file: Path | None) -> Iterator
             if isinstance(node.args[0], ast.Constant):
                 yield str(node.args[0].value)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if re.fullmatch(rf"{package.name}(\.\w+)*", node.value):
+            if re.fullmatch(rf"{package}(\.\w+)*", node.value):
                 yield node.value  # files("package.folder") and the like
-            yield from _names_in_text(node.value, package, file)
+            yield from _names_in_text(node.value, package, around)
 
 
-def _names_in_text(text: str, package: Path, file: Path | None) -> Iterator[str]:
+def _names_in_text(text: str, package: str, around: str) -> Iterator[str]:
     if "import" not in text:
         return
     for line in IMPORT_LINE.findall(text):
@@ -103,19 +106,17 @@ def _names_in_text(text: str, package: Path, file: Path | None) -> Iterator[str]
             tree = ast.parse(line.strip())
         except SyntaxError:  # prose that begins like an import
             continue
-        yield from _imported_names(tree, package, file)
+        yield from _imported_names(tree, package, around)
 
 
-def _absolute(node: ast.ImportFrom, package: Path, file: Path | None) -> str:
+def _absolute(node: ast.ImportFrom, around: str) -> str:
     """Return the module of a ``from`` import, relative ones resolved."""
     module = node.module or ""
-    if node.level == 0 or file is None:
+    if node.level == 0 or not around:
         return module
-    folder = file.parent
-    for _ in range(node.level - 1):
-        folder = folder.parent
-    around = folder.relative_to(package.parent).parts
-    return ".".join((*around, module) if module else around)
+    parts = around.split("/")
+    parts = parts[: len(parts) - (node.level - 1)]
+    return ".".join((*parts, module) if module else parts)
 
 
 def _files_of(module: str, package: Path) -> Iterator[Path]:

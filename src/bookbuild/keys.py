@@ -5,7 +5,6 @@ import, on the versions of the packages that it imports and of those behind them
 on Python, on the profile, and on the pages that it requires. Prose is in no key.
 """
 
-import hashlib
 import json
 import os
 import platform
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
+from bookbuild.files import digest_of
 from bookbuild.imports import reach
 from bookbuild.pages import Page
 from bookbuild.versions import all_versions, packages_of, versions_behind
@@ -140,21 +140,3 @@ def profile() -> dict[str, str]:
         "data": os.environ.get("TENPHASES_DATA", "bundled").lower(),
         "benchmarks": os.environ.get("TENPHASES_BENCHMARKS", ""),
     }
-
-
-def digest_of(content: str | bytes) -> str:
-    data = content.encode() if isinstance(content, str) else content
-    return hashlib.sha256(data).hexdigest()
-
-
-def hash_files(root: Path, *places: str) -> str:
-    """Return a hash of the names and contents of files and folders below a root."""
-    digest = hashlib.sha256()
-    for place in places:
-        path = root / place
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in inside:
-            if file.is_file() and "__pycache__" not in file.parts:
-                digest.update(file.relative_to(root).as_posix().encode() + b"\0")
-                digest.update(file.read_bytes() + b"\0")
-    return digest.hexdigest()

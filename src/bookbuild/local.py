@@ -4,11 +4,16 @@ import os
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bookbuild.execute import Job, Runner, limit_threads
 from bookbuild.keys import profile
 from bookbuild.pages import Page
-from bookbuild.warm import ForkServer, available
+
+# What runs a page (execute, warm) is imported when there is one to run: Jupyter's
+# client takes half a second that a build without such a page need not wait.
+if TYPE_CHECKING:
+    from bookbuild.execute import Runner
+    from bookbuild.warm import ForkServer
 
 
 class Local:
@@ -19,7 +24,7 @@ class Local:
         self.slots = jobs or self.cores
         self.time_limit = time_limit
         self.capacity = {"GPU": float(count_gpus()), "memory": memory()}
-        self._warm = available() and not cold
+        self._cold = cold
         self._server: ForkServer | None = None
         self._threads = 1
         self._running: set[Runner] = set()
@@ -28,9 +33,12 @@ class Local:
 
     def open(self, pages: int, libraries: set[str]) -> None:
         """Get ready to run so many pages, which import these libraries."""
+        from bookbuild.execute import limit_threads
+        from bookbuild.warm import ForkServer, available
+
         # together the running pages use every core, and no core twice
         self._threads = max(1, self.cores // min(self.slots, pages))
-        if self._warm:
+        if available() and not self._cold:
             env = {**os.environ, **limit_threads(self._threads)}
             self._server = ForkServer(libraries, env)
             self._stack.callback(self._server.close)
@@ -54,6 +62,8 @@ class Local:
 
     def run(self, page: Page, artifacts: dict[str, str], _priority: float) -> dict:
         """Run a page and return its result; raises PageError."""
+        from bookbuild.execute import Job, Runner
+
         job = Job(page, self._threads, artifacts, time_limit=self.time_limit)
         runner = Runner(job, self._server)
         with self._lock:

@@ -4,19 +4,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
-from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
-from myst_parser.config.main import MdParserConfig
-from nbformat import NotebookNode
-from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
 from bookbuild import BuildError
+from bookbuild.memory import remembered
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 GALLERY = "gallery"
 EXERCISES = "exercises"
 EXAMPLES = "examples"  # where Sphinx-Gallery writes its pages
-MYST = MdParserConfig(enable_extensions={"colon_fence", "dollarmath"})
+MYST_EXTENSIONS = {"colon_fence", "dollarmath"}
 # what a script says in a comment, and a chapter in its front matter
 REQUIRES = re.compile(r"^# requires: (\w+)$", re.M)
 RESOURCES = re.compile(r"^# resources: (.+)$", re.M)
@@ -57,39 +58,80 @@ class Page:
         return f"{folder}{self.stem}"
 
 
-def read_notebook(text: str, path: Path | None = None) -> NotebookNode:
+def read_notebook(text: str, path: Path | None = None) -> "NotebookNode":
     """Read a chapter's MyST Markdown as a notebook without outputs."""
-    return read_myst_markdown_notebook(text, MYST, add_source_map=True, path=path)
+    # MyST takes most of a second to import, and a build may not need it
+    from myst_nb.core.read import read_myst_markdown_notebook
+    from myst_parser.config.main import MdParserConfig
+
+    config = MdParserConfig(enable_extensions=MYST_EXTENSIONS)
+    return read_myst_markdown_notebook(text, config, add_source_map=True, path=path)
 
 
-def read_chapter(path: Path, root: Path) -> Page:
-    notebook = read_notebook(path.read_text(encoding="utf-8"), path)
-    lines = notebook.metadata.source_map
-    cells = tuple(
-        Cell(cell.source, lines[i] + 1, frozenset(cell.metadata.get("tags", [])))
-        for i, cell in enumerate(notebook.cells)
-        if cell.cell_type == "code"
-    )
+@remembered
+def parse_chapter(text: str, path: str) -> dict | None:
+    """Return the cells and front matter of a chapter; None if nothing is executed."""
+    from myst_nb.core.read import is_myst_markdown_notebook
+
+    if not is_myst_markdown_notebook(text):
+        return None
+    notebook = read_notebook(text, Path(path))
+    fences = notebook.metadata.source_map
+    return {
+        "cells": [
+            (
+                cell.source,
+                _first_line(cell.source, text, fences[i]),
+                cell.metadata.get("tags", []),
+            )
+            for i, cell in enumerate(notebook.cells)
+            if cell.cell_type == "code"
+        ],
+        "requires": notebook.metadata.get("requires", []),
+        "resources": notebook.metadata.get("resources", ""),
+    }
+
+
+def _first_line(source: str, text: str, fence: int) -> int:
+    """Return the line at which a cell's code begins, after the options below its
+    fence."""
+    lines = text.splitlines()
+    first = source.partition("\n")[0]
+    found = (i for i in range(fence, len(lines)) if lines[i] == first)
+    return next(found, fence) + 1
+
+
+@remembered
+def parse_script(text: str, path: str) -> dict:
+    """Return the blocks of a gallery script, and what its comments ask for."""
+    from sphinx_gallery.py_source_parser import split_code_and_text_blocks
+
+    _, blocks = split_code_and_text_blocks(path)
+    return {
+        "cells": [(b.content, b.lineno, []) for b in blocks if b.type == "code"],
+        "requires": REQUIRES.findall(text),
+        "resources": " ".join(RESOURCES.findall(text)),
+    }
+
+
+def read_chapter(path: Path, root: Path) -> Page | None:
+    """Return the page of a chapter, or None if the file has nothing to execute."""
     name = path.relative_to(root).with_suffix("").as_posix()
-    return Page(
-        name,
-        path,
-        cells,
-        tuple(notebook.metadata.get("requires", ())),
-        read_resources(notebook.metadata.get("resources", ""), path),
-    )
+    return _page(name, path, parse_chapter(path.read_text(encoding="utf-8"), str(path)))
 
 
 def read_script(path: Path, root: Path) -> Page:
-    _, blocks = split_code_and_text_blocks(str(path))
-    cells = tuple(
-        Cell(block.content, block.lineno) for block in blocks if block.type == "code"
-    )
     place = path.relative_to(root / GALLERY).with_suffix("")
-    text = path.read_text(encoding="utf-8")
-    requires = tuple(REQUIRES.findall(text))
-    resources = read_resources(" ".join(RESOURCES.findall(text)), path)
-    return Page(f"{EXAMPLES}/{place.as_posix()}", path, cells, requires, resources)
+    name = f"{EXAMPLES}/{place.as_posix()}"
+    return _page(name, path, parse_script(path.read_text(encoding="utf-8"), str(path)))
+
+
+def _page(name: str, path: Path, parsed: dict | None) -> Page | None:
+    if parsed is None:
+        return None
+    cells = tuple(Cell(code, line, frozenset(t)) for code, line, t in parsed["cells"])
+    resources = read_resources(parsed["resources"], path)
+    return Page(name, path, cells, tuple(parsed["requires"]), resources)
 
 
 def read_resources(text: str, path: Path) -> tuple[tuple[str, float], ...]:
@@ -136,13 +178,12 @@ def chapter_files(root: Path) -> list[Path]:
 
 def read_all(root: Path) -> list[Page]:
     """Read every executable page below a root."""
-    chapters = [
-        read_chapter(path, root)
-        for path in chapter_files(root)
-        if is_myst_markdown_notebook(path.read_text(encoding="utf-8"))
-    ]
+    chapters = [read_chapter(path, root) for path in chapter_files(root)]
     scripts = sorted((root / GALLERY).rglob("plot_*.py"))
-    return chapters + [read_script(path, root) for path in scripts]
+    return [
+        *(page for page in chapters if page),
+        *(read_script(path, root) for path in scripts),
+    ]
 
 
 def listed_documents(root: Path) -> Iterator[str]:

@@ -6,13 +6,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
-from bookbuild import OUTPUT, RESULTS, SITE
-from bookbuild.keys import hash_files
+from bookbuild import OUTPUT, PARTIAL, RESULTS, SITE
+from bookbuild.address import colab_url, repository, site_url
+from bookbuild.files import hash_files, write_atomically
 from bookbuild.pages import Page
-from bookbuild.sphinx import site
-from bookbuild.sphinx.results import PARTIAL
-from bookbuild.store import write_atomically
 from bookbuild.versions import version_or_absent
 
 WHEEL_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src/tenphases")
@@ -70,45 +69,77 @@ def build_wheel(root: Path) -> None:
     stamp.write_text(digest)
 
 
-def render(root: Path, *, partial: bool) -> bool:
-    """Run Sphinx; return whether it ended without an error or a warning.
+class Renderer:
+    """Sphinx, in a process that may be started before there is a thing to render:
+    importing it takes seconds, which pass while the pages are read and run.
 
-    Where nothing that it reads has changed since it last succeeded, it need not
-    run. In a ``partial`` build some pages may have no outputs.
+    In a ``partial`` build some pages may have no outputs.
     """
-    stamp = root / OUTPUT / "rendered.sha256"
-    digest = _inputs(root, partial)
-    if _is(stamp, digest) and (root / SITE / "index.html").exists():
-        print("rendering: nothing has changed", flush=True)
+
+    def __init__(self, root: Path, *, partial: bool) -> None:
+        self.root = root
+        self.partial = partial
+        self.stamp = root / OUTPUT / "rendered.sha256"
+        self._process: subprocess.Popen | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._process is not None:
+            self._process.stdin.close()  # where it still waits, this ends it
+            self._process.wait()
+
+    def prepare(self) -> None:
+        """Start Sphinx, unless there is nothing to render as things stand now."""
+        if not self._current(self._inputs()):
+            self._start()
+
+    def render(self) -> bool:
+        """Render; return whether Sphinx ended without an error or a warning.
+
+        Where nothing that it reads has changed since it last succeeded, it need not
+        run.
+        """
+        digest = self._inputs()
+        if self._current(digest):
+            print("rendering: nothing has changed", flush=True)
+            return True
+        self.stamp.unlink(missing_ok=True)
+        print("rendering", flush=True)
+        self._start()
+        self._process.communicate("render\n")
+        if self._process.returncode != 0:
+            # Sphinx warns of a page only when it reads it; without this, the same
+            # warning would pass unseen at the next build
+            doctrees = self.root / OUTPUT / ".doctrees"
+            (doctrees / "environment.pickle").unlink(missing_ok=True)
+            return False
+        self.stamp.write_text(digest)
         return True
-    stamp.unlink(missing_ok=True)
-    command = [
-        *[sys.executable, "-m", "sphinx", "-b", "html", "-q"],
-        *["-W", "-n", "--keep-going", "-j", str(os.cpu_count() or 1)],
-        *["-d", str(OUTPUT / ".doctrees"), ".", str(SITE)],
-    ]
-    print("rendering", flush=True)
-    env = {**os.environ, PARTIAL: "1" if partial else ""}
-    done = subprocess.run(command, cwd=root, check=False, env=env)
-    if done.returncode != 0:
-        # Sphinx warns of a page only when it reads it; without this, the same
-        # warning would pass unseen at the next build
-        (root / OUTPUT / ".doctrees" / "environment.pickle").unlink(missing_ok=True)
-        return False
-    stamp.write_text(digest)
-    return True
 
+    def _start(self) -> None:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "bookbuild.sphinx"],
+                stdin=subprocess.PIPE,
+                cwd=self.root,
+                env={**os.environ, PARTIAL: "1" if self.partial else ""},
+                text=True,
+            )
 
-def _inputs(root: Path, partial: bool) -> str:
-    """Return a hash of all that the rendered site depends on."""
-    repository = site.repository()
-    known = {
-        "files": hash_files(root, *SITE_SOURCES),
-        "versions": [version_or_absent(name) for name in RENDERERS],
-        "site": [repository, site.site_url(), site.colab_url(repository)],
-        "partial": partial,
-    }
-    return json.dumps(known)
+    def _current(self, digest: str) -> bool:
+        return _is(self.stamp, digest) and (self.root / SITE / "index.html").exists()
+
+    def _inputs(self) -> str:
+        """Return a hash of all that the rendered site depends on."""
+        known = {
+            "files": hash_files(self.root, *SITE_SOURCES),
+            "versions": [version_or_absent(name) for name in RENDERERS],
+            "site": [repository(), site_url(), colab_url(repository())],
+            "partial": self.partial,
+        }
+        return json.dumps(known)
 
 
 def _is(stamp: Path, digest: str) -> bool:

@@ -5,28 +5,14 @@ Every file is complete or absent, and carries a digest of its content.
 """
 
 import contextlib
-import hashlib
-import json
 import os
-import tempfile
 from collections.abc import Container
 from pathlib import Path
 
+from bookbuild.files import read_checked, write_checked
+
 FORMAT = 2
 RECORDS = "pages"  # for each page, what its last run was made from
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that no reader ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}", text=True)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 class Store:
@@ -40,20 +26,20 @@ class Store:
 
     def load(self, key: str) -> dict | None:
         """Return the result under a key, or None if there is no sound one."""
-        result = _read(self.path(key))
+        result = read_checked(self.path(key), FORMAT)
         if result is not None:
             self._mark_used(key)
         return result
 
     def save(self, key: str, result: dict) -> None:
-        _write(self.path(key), result)
+        write_checked(self.path(key), result, FORMAT)
 
     def record(self, page: str) -> dict | None:
         """Return what is known of a page's last run, or None if there was none."""
-        return _read(self._record_path(page))
+        return read_checked(self._record_path(page), FORMAT)
 
     def save_record(self, page: str, record: dict) -> None:
-        _write(self._record_path(page), record)
+        write_checked(self._record_path(page), record, FORMAT)
 
     def collect_garbage(self, limit: int, keep: Container[str]) -> int:
         """Delete the results unused for longest until the rest take up at most
@@ -89,20 +75,3 @@ class Store:
         # a store that may only be read is as good
         with contextlib.suppress(PermissionError, FileNotFoundError):
             os.utime(self.path(key))
-
-
-def _write(path: Path, content: dict) -> None:
-    body = json.dumps(content)
-    write_atomically(path, f"{_digest(body)}\n{body}")
-
-
-def _read(path: Path) -> dict | None:
-    try:
-        digest, body = path.read_text(encoding="utf-8").split("\n", 1)
-    except (FileNotFoundError, ValueError):  # ValueError: no newline, no UTF-8
-        return None
-    return json.loads(body) if digest == _digest(body) else None
-
-
-def _digest(body: str) -> str:
-    return hashlib.sha256(f"{FORMAT}\n{body}".encode()).hexdigest()

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from bookbuild import BuildError
+from bookbuild import BuildError, address
 from bookbuild.engine import check_requirements
 from bookbuild.execute import Job, PageError, Runner, hide_places, join_streams
 from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
 from bookbuild.pages import Cell, Page, find, read_chapter
-from bookbuild.sphinx import chapters, results, site
+from bookbuild.sphinx import chapters, results
 from bookbuild.sphinx.downloads import format_glued, install_cell, script_text
 from bookbuild.sphinx.figures import DARK, darken
 
@@ -231,13 +231,13 @@ class TestSite:
     )
     def test_the_repository_comes_from_the_environment(self, monkeypatch, named, known):
         monkeypatch.setenv("TENPHASES_REPOSITORY", named)
-        assert site.repository() == known
+        assert address.repository() == known
 
     def test_colab_needs_a_repository_and_a_branch(self, monkeypatch):
         monkeypatch.setenv("TENPHASES_PAGES_BRANCH", "gh-pages")
-        assert site.colab_url(None) == ""
-        assert site.colab_url("https://github.com/a/b").endswith(
+        assert address.colab_url(None) == ""
+        assert address.colab_url("https://github.com/a/b").endswith(
             "/github/a/b/blob/gh-pages/downloads"
         )
         monkeypatch.delenv("TENPHASES_PAGES_BRANCH")
-        assert site.colab_url("https://github.com/a/b") == ""
+        assert address.colab_url("https://github.com/a/b") == ""

@@ -1,22 +1,14 @@
 """Sphinx extension: renders stored results. It executes nothing itself."""
 
-from sphinx.application import Sphinx
+from importlib import import_module
 
-from bookbuild.sphinx import (
-    chapters,
-    current,
-    downloads,
-    figures,
-    gallery,
-    numbering,
-    pagebar,
-    site,
-    times,
+PARTS = (
+    *("site", "current", "kept", "numbering", "chapters", "gallery", "figures"),
+    *("pagebar", "downloads", "times"),
 )
 
 
-def setup(app: Sphinx) -> dict:
-    parts = (site, current, numbering, chapters, gallery, figures, pagebar, downloads)
-    for part in (*parts, times):
-        part.setup(app)
+def setup(app) -> dict:
+    for name in PARTS:
+        import_module(f"{__name__}.{name}").setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

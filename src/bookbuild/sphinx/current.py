@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 from bookbuild import RESULTS
-from bookbuild.keys import digest_of
+from bookbuild.files import digest_of
 from bookbuild.sphinx import results
 
 

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from sphinx.application import Sphinx
 
 from bookbuild import OUTPUT, BuildError
-from bookbuild.keys import digest_of
+from bookbuild.files import digest_of
 from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
 from bookbuild.pages import EXAMPLES, read_notebook
 from bookbuild.sphinx import results

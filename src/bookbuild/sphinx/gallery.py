@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx_gallery import gen_rst
 
 from bookbuild.execute import visible_text
-from bookbuild.keys import digest_of
+from bookbuild.files import digest_of
 from bookbuild.pages import EXAMPLES, GALLERY
 from bookbuild.sphinx import results
 

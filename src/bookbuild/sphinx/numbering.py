@@ -1,30 +1,48 @@
 """Figures, equations and exercises numbered from 1 on each page.
 
 Sphinx numbers them through the whole book unless its sections are numbered, so a
-new figure on page 2 would rename all that follow. It has no setting for this.
+new figure on page 2 would rename all that follow. It has no setting for this, and
+goes through every page of the book whenever one has changed.
 """
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors.toctree import TocTreeCollector
 
-through_the_book = TocTreeCollector.assign_figure_numbers
+Numbers = dict[str, dict[str, tuple[int]]]  # by kind, such as "figure", and id
 
 
-def page_by_page(collector: TocTreeCollector, env: BuildEnvironment) -> list[str]:
-    """Number each page's own; return the pages whose numbers changed.
+def numbers_of(env: BuildEnvironment, name: str) -> Numbers:
+    """Return the number of each numbered element of a page."""
+    found: Numbers = {}
+    for node in env.get_doctree(name).findall(nodes.Element):
+        if node.get("ids") and (kind := _kind(env, node)):
+            of_kind = found.setdefault(kind, {})
+            of_kind[node["ids"][0]] = (len(of_kind) + 1,)
+    return found
 
-    Stands in for ``TocTreeCollector.assign_figure_numbers``.
-    """
-    before = env.toc_fignumbers
-    through_the_book(collector, env)
-    for kinds in env.toc_fignumbers.values():
-        for numbers in kinds.values():
-            ordered = sorted(numbers, key=numbers.get)
-            numbers.update({name: (i,) for i, name in enumerate(ordered, start=1)})
-    now = env.toc_fignumbers
-    return [name for name in now if now[name] != before.get(name)]
+
+def _kind(env: BuildEnvironment, node: nodes.Element) -> str | None:
+    for name, domain in env.domains.items():
+        uncaptioned = name == "std" and not domain.get_numfig_title(node)
+        if not uncaptioned and (kind := domain.get_enumerable_node_type(node)):
+            return kind
+    return None
 
 
 def setup(app: Sphinx) -> None:
-    TocTreeCollector.assign_figure_numbers = page_by_page
+    read: list[str] = []
+
+    def remember(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
+        read[:] = names
+
+    def assign(collector: TocTreeCollector, env: BuildEnvironment) -> list[str]:
+        """Number the pages that were read; return those whose numbers changed."""
+        before = env.toc_fignumbers
+        now = {name: numbers_of(env, name) for name in read if name in env.found_docs}
+        env.toc_fignumbers = before | now
+        return [name for name in now if now[name] != before.get(name)]
+
+    app.connect("env-before-read-docs", remember)
+    TocTreeCollector.assign_figure_numbers = assign

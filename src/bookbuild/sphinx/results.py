@@ -6,11 +6,9 @@ from pathlib import Path
 
 from sphinx.util import logging
 
-from bookbuild import RESULTS
+from bookbuild import PARTIAL, RESULTS
 
 logger = logging.getLogger(__name__)
-# set while one page is built alone: then the others may have no outputs
-PARTIAL = "TENPHASES_PARTIAL"
 
 
 def path_of(root: Path, name: str) -> Path:

@@ -1,9 +1,6 @@
-"""What the site knows of itself: its address, its repository, its own files."""
+"""What the site is told of itself: its address, its repository, its own files."""
 
-import os
-import re
 import shutil
-import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from bookbuild import OUTPUT
+from bookbuild.address import colab_url, repository, site_url
 from bookbuild.pages import EXAMPLES, GALLERY
 
 # what the pages load, and what MathJax then loads for rarer commands (\boldsymbol)
@@ -20,43 +18,6 @@ MATHJAX = (
     "output/chtml/fonts/woff-v2",
     "input/tex/extensions",
 )
-
-
-def repository() -> str | None:
-    """Return the repository's web address, from the environment or git's remote."""
-    named = os.environ.get("TENPHASES_REPOSITORY")
-    if not named and "GITHUB_REPOSITORY" in os.environ:
-        server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
-        named = f"{server}/{os.environ['GITHUB_REPOSITORY']}"
-    if not named:
-        git = ["git", "remote", "get-url", "origin"]
-        try:
-            done = subprocess.run(git, capture_output=True, text=True, check=False)
-        except FileNotFoundError:  # no git: a source archive knows no repository
-            return None
-        named = done.stdout.strip()
-    match = re.fullmatch(
-        r"(?:https://|git@)(github\.com)[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?", named
-    )
-    return f"https://{match.group(1)}/{match.group(2)}" if match else None
-
-
-def site_url() -> str:
-    """Return the address at which the site will stand, or an empty string."""
-    address = os.environ.get("TENPHASES_SITE_URL", "").strip()
-    return address.rstrip("/") + "/" if address else ""
-
-
-def colab_url(repository: str | None) -> str:
-    """Return where Colab finds the published notebooks, or an empty string.
-
-    Colab opens what lies in a branch, so this needs the one that is published.
-    """
-    branch = os.environ.get("TENPHASES_PAGES_BRANCH", "")
-    if not repository or not branch:
-        return ""
-    path = urlsplit(repository).path
-    return f"https://colab.research.google.com/github{path}/blob/{branch}/downloads"
 
 
 def source_url(app: Sphinx, name: str) -> str | None:
