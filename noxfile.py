@@ -16,7 +16,7 @@ DOWNLOADS = Path("_build/html/downloads")
 def install(session: nox.Session, *groups: str, editable: bool = True) -> None:
     """Install the package with its extras and some dependency groups, as pinned."""
     chosen = [part for group in groups for part in ("--group", group)]
-    package = ["-e", ".[data,notebook]"] if editable else []
+    package = ["-e", ".[data,notebook,tools]"] if editable else []
     session.install("-q", "-c", "constraints.txt", *package, *chosen)
     keep_bytecode(session)
 
@@ -105,12 +105,21 @@ def notebooks(session: nox.Session) -> None:
     wheels = sorted(DOWNLOADS.glob("*.whl"))
     if not wheels:
         session.error("there is no built site; run: nox -s build")
-    wheel = f"tenphases[data,notebook] @ {wheels[-1].resolve().as_uri()}"
+    wheel = f"tenphases[data,notebook,tools] @ {wheels[-1].resolve().as_uri()}"
     session.install("-q", "-c", "constraints.txt", wheel)
     # the same version may hold other code than the last time
     session.install("-q", "--reinstall-package", "tenphases", "--no-deps", wheel)
     keep_bytecode(session)
     session.run("python", "tests/run_downloads.py", str(DOWNLOADS), *session.posargs)
+
+
+@nox.session
+def labs(session: nox.Session) -> None:
+    """Grade a class's notebooks into a table: nox -s labs -- submissions [--lab 1]."""
+    if not session.posargs:
+        session.error("name the folder of submissions: nox -s labs -- submissions")
+    install(session, "book")
+    session.run("python", "-m", "bookbuild.labs", *session.posargs)
 
 
 @nox.session

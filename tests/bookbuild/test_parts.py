@@ -212,6 +212,15 @@ class TestDownloads:
         compile(install_cell("https://book.test/"), "cell", "exec")
         compile(install_cell(""), "cell", "exec")
 
+    def test_the_first_cell_installs_what_the_page_imports_beside_it(self):
+        own = {"torch": "2", "numpy": "2", "scikit-learn": "1"}
+        assert "[data]" in install_cell("", own)
+        cell = install_cell("https://book.test/", {**own, "optuna": "5"})
+        assert "tenphases[data,tools] @" in cell
+        assert "('tenphases', 'optuna')" in cell
+        compile(cell, "cell", "exec")
+        assert "tenphases and optuna." in install_cell("", {"optuna": "5"})
+
     def test_a_cell_that_raises_does_not_end_the_script(self, capsys):
         raising = new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]})
         own = new_code_cell("error = 'mine'")

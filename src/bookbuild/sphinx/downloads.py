@@ -6,7 +6,8 @@ import json
 import mimetypes
 import re
 import shutil
-from importlib.metadata import version
+from collections.abc import Container
+from importlib.metadata import requires, version
 from pathlib import Path
 from textwrap import indent
 
@@ -14,6 +15,8 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from sphinx.application import Sphinx
 
 from bookbuild import OUTPUT, BuildError
@@ -27,33 +30,58 @@ from bookbuild.sphinx.current import page_digest
 FOLDER = "downloads"
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>(?!\w+:)[\w./-]+)\)")
 INSTALL = """\
-# This page needs the book's package; installed once, it stays.
+# This page needs the book's package{too}; installed once, it stays.
 import importlib.util
 import subprocess
 import sys
 
-if importlib.util.find_spec("tenphases") is None:
+if any(importlib.util.find_spec(name) is None for name in {modules}):
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
     subprocess.run([*pip, "{requirement}"], check=True)\
 """
 UNKNOWN = """\
-# This page needs the book's package, tenphases. If the import fails: download
+# This page needs the book's package, tenphases{too}. If an import fails: download
 # the file {wheel} from the site, then run
-#     pip install "{wheel}[data]"
+#     pip install "{wheel}[{extras}]"
 import tenphases  # noqa: F401\
 """
+DATA = "data"  # the extra that tenphases needs for its data, on any page
 
 
 def wheel_name() -> str:
     return f"tenphases-{version('tenphases')}-py3-none-any.whl"
 
 
-def install_cell(site_url: str) -> str:
-    """Return the code that makes a download run where nothing is installed."""
+def extras_of(packages: Container[str]) -> dict[str, list[str]]:
+    """Return the extras of tenphases that a page needs, each with those packages
+    in it that the page imports."""
+    found: dict[str, list[str]] = {DATA: []}
+    for line in requires("tenphases"):
+        requirement = Requirement(line)
+        name = canonicalize_name(requirement.name)
+        extra = re.search(r"extra == ['\"](\w+)['\"]", str(requirement.marker))
+        if extra and name in packages:
+            found.setdefault(extra[1], []).append(name)
+    return found
+
+
+def install_cell(site_url: str, packages: Container[str] = ()) -> str:
+    """Return the code that makes a download run where nothing is installed.
+
+    ``packages`` are those that the page imports.
+    """
+    extras = extras_of(packages)
+    names = [name for extra, some in extras.items() if extra != DATA for name in some]
+    known = {
+        "too": f" and {', '.join(names)}" if names else "",
+        "modules": repr(("tenphases", *names)),
+        "extras": ",".join(extras),
+    }
     if not site_url:
-        return UNKNOWN.format(wheel=wheel_name())
-    requirement = f"tenphases[data] @ {site_url}{FOLDER}/{wheel_name()}"
-    return INSTALL.format(requirement=requirement)
+        return UNKNOWN.format(wheel=wheel_name(), **known)
+    source = f"{site_url}{FOLDER}/{wheel_name()}"
+    requirement = f"tenphases[{known['extras']}] @ {source}"
+    return INSTALL.format(requirement=requirement, **known)
 
 
 def chapter_notebook(app: Sphinx, name: str) -> NotebookNode:
@@ -61,9 +89,11 @@ def chapter_notebook(app: Sphinx, name: str) -> NotebookNode:
     source = Path(app.srcdir, f"{name}.md")
     text = source.read_text(encoding="utf-8")
     notebook = read_notebook(text, source)
-    glued = glued_values(results.load(app.srcdir, name) or {"outputs": []})
+    result = results.load(app.srcdir, name) or {"outputs": [], "versions": {}}
+    glued = glued_values(result)
     resolver = make_resolver(app, name, text, glued)
-    cells = [new_code_cell(install_cell(app.config.html_baseurl))]
+    first = install_cell(app.config.html_baseurl, result["versions"])
+    cells = [new_code_cell(first)]
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             try:
@@ -182,8 +212,9 @@ def gallery_notebook(app: Sphinx, name: str) -> NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     notebook.nbformat_minor = 5  # the first that gives cells an id
     notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
-    first = new_code_cell(install_cell(app.config.html_baseurl))
-    notebook.cells.insert(0, first)
+    result = results.load(app.srcdir, name) or {"versions": {}}
+    first = install_cell(app.config.html_baseurl, result["versions"])
+    notebook.cells.insert(0, new_code_cell(first))
     for cell in notebook.cells:
         cell.source = re.sub(r"^# sphinx_gallery_.*\n?", "", cell.source, flags=re.M)
         if cell.cell_type == "markdown":

@@ -3,8 +3,8 @@
 A check says ``right``, or raises :class:`WrongAnswer` with one sentence about
 what is wrong (type, shape, dtype, the value at some input), never the answer.
 Phase ``p1`` has its checks in ``phase01.py``, exercise ``e2`` in the function
-``e2``. A check makes its own inputs afresh for each call, so an answer that
-changes them in place spoils nothing.
+``e2``; task ``lab1.t3`` of a lab has its own in ``lab1.py``. A check makes its own
+inputs afresh for each call, so an answer that changes them in place spoils nothing.
 """
 
 import re
@@ -32,10 +32,11 @@ def check(exercise: str, answer: object) -> None:
     Raises WrongAnswer if it is not right and KeyError if there is no such
     exercise.
     """
-    name = re.fullmatch(r"p(\d+)\.(e\d+)", str(exercise))
+    name = re.fullmatch(r"(p\d+\.e\d+)|(lab\d+\.t\d+)", str(exercise))
     try:
-        module = import_module(f"tenphases.checks.phase{int(name[1]):02d}")
-        checker = getattr(module, name[2])
+        group, _, function = name[0].partition(".")
+        file = group if name[2] else f"phase{int(group[1:]):02d}"
+        checker = getattr(import_module(f"tenphases.checks.{file}"), function)
     except (TypeError, ModuleNotFoundError, AttributeError):
         raise KeyError(f"there is no exercise {exercise!r} to check.") from None
     with torch.random.fork_rng(devices=[]):  # a check must not move the seed on
