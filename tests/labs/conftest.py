@@ -55,7 +55,7 @@ class Lab:
         return path
 
 
-@pytest.fixture(params=[1])
+@pytest.fixture(params=[1, 2])
 def lab(request) -> Lab:
     return Lab(request.param)
 

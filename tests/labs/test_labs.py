@@ -137,6 +137,157 @@ WRONG = {
             "a car alone gets another prediction",
         ),
     ],
+    "lab2.t1": [
+        (
+            "class Classifier(nn.Module):\n"
+            "    def __init__(self, *widths, dropout=0.0):\n"
+            "        super().__init__()\n"
+            "        self.layers = [nn.Linear(a, b)"
+            " for a, b in zip(widths, widths[1:])]\n"
+            "    def forward(self, x):\n        return x",
+            "where nn.Module can find them",
+        ),
+        (
+            "class Classifier(nn.Module):\n"
+            "    def __init__(self, *w, dropout=0.0):\n"
+            "        super().__init__()\n"
+            "        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(w[0], w[1]),\n"
+            "            nn.ReLU(), nn.Linear(w[1], w[2]), nn.ReLU(),\n"
+            "            nn.Linear(w[2], w[3]))\n"
+            "    def forward(self, x):\n        return self.layers(x)",
+            "dropout should change the logits",
+        ),
+    ],
+    "lab2.t2": [
+        (
+            "def cross_entropy(logits, targets):\n"
+            "    p = logits.softmax(1)\n"
+            "    return -p.gather(1, targets[:, None]).log().mean()",
+            "a logit of 10,000 gives inf",
+        ),
+        (
+            "def cross_entropy(logits, targets):\n"
+            "    return nn.functional.cross_entropy(logits, targets, reduction='sum')",
+            "wrong value",
+        ),
+    ],
+    "lab2.t3": [
+        (
+            "def prepare(images, labels, seed):\n"
+            "    g = torch.Generator().manual_seed(seed)\n"
+            "    order = torch.randperm(len(images), generator=g)\n"
+            "    cut = len(images) * 4 // 5\n"
+            "    x = (images - images.mean()) / images.std()\n"
+            "    return tuple(TensorDataset(x[i], labels[i])"
+            " for i in (order[:cut], order[cut:]))",
+            "the training images do not have the training part's mean",
+        ),
+        (
+            "def prepare(images, labels, seed):\n"
+            "    torch.manual_seed(seed)\n"
+            "    order = torch.randperm(len(images))\n"
+            "    cut = len(images) * 4 // 5\n"
+            "    a, b = order[:cut], order[cut:]\n"
+            "    x = (images - images[a].mean()) / images[a].std()\n"
+            "    return tuple(TensorDataset(x[i], labels[i]) for i in (a, b))",
+            "the global random state moved on",
+        ),
+    ],
+    "lab2.t4": [
+        (
+            "def train_epoch(model, batches, criterion, optimizer):\n"
+            "    model.train()\n"
+            "    losses = []\n"
+            "    for x, y in batches:\n"
+            "        loss = criterion(model(x), y)\n"
+            "        optimizer.zero_grad()\n"
+            "        loss.backward()\n"
+            "        optimizer.step()\n"
+            "        losses.append(loss.item())\n"
+            "    return sum(losses) / len(losses)",
+            "does every example count the same",
+        ),
+        (
+            "def train_epoch(model, batches, criterion, optimizer):\n"
+            "    model.train()\n"
+            "    for x, y in batches:\n"
+            "        loss = criterion(model(x), y)\n"
+            "        loss.backward()\n"
+            "        optimizer.step()\n"
+            "    return loss.item()",
+            "are gradients left over",
+        ),
+    ],
+    "lab2.t5": [
+        (
+            "@torch.no_grad()\n"
+            "def evaluate(model, batches):\n"
+            "    r = [(model(x).argmax(1) == y).float().mean() for x, y in batches]\n"
+            "    return float(sum(r) / len(r))",
+            "does every example count the same",
+        ),
+        (
+            "def evaluate(model, batches):\n"
+            "    model.eval()\n"
+            "    n = sum(len(y) for _, y in batches)\n"
+            "    r = sum((model(x).argmax(1) == y).sum().item() for x, y in batches)\n"
+            "    return r / n",
+            "with a graph being built",
+        ),
+    ],
+    "lab2.t6": [
+        (
+            "class Momentum:\n"
+            "    def __init__(self, params, rate, momentum):\n"
+            "        self.params, self.rate = params, rate\n"
+            "    def zero_grad(self):\n"
+            "        for p in self.params:\n            p.grad = None\n"
+            "    def step(self):\n"
+            "        for p in self.params:\n"
+            "            p.data -= self.rate * p.grad",
+            "after step 1 the weights differ",
+        ),
+        (
+            "class Momentum:\n"
+            "    def __init__(self, params, rate, momentum):\n"
+            "        self.params, self.rate = list(params), rate\n"
+            "    def zero_grad(self):\n"
+            "        for p in self.params:\n            p.grad = None\n"
+            "    def step(self):\n"
+            "        for p in self.params:\n"
+            "            if p.grad is not None:\n"
+            "                p.data -= self.rate * p.grad",
+            "after step 2 the weights differ",
+        ),
+    ],
+    "lab2.t7": [
+        (
+            "def save(path, model, optimizer):\n"
+            "    torch.save(model.state_dict(), path)\n"
+            "def load(path, model, optimizer):\n"
+            "    model.load_state_dict(torch.load(path))\n"
+            "checkpoint = (save, load)",
+            "does the optimizer remember",
+        ),
+        (
+            "def save(path, model, optimizer):\n"
+            "    torch.save((model, optimizer), path)\n"
+            "def load(path, model, optimizer):\n    pass\n"
+            "checkpoint = (save, load)",
+            "refuses the file",
+        ),
+    ],
+    "lab2.t8": [
+        (
+            "def predict(images):\n"
+            "    return torch.zeros(len(images), dtype=torch.long)",
+            "of the test images are right",
+        ),
+        (
+            "def predict(images):\n    return images.flatten(1)[:, :10]",
+            "is not (N,)",
+        ),
+    ],
 }
 
 
