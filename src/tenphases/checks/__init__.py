@@ -7,9 +7,10 @@ Phase ``p1`` has its checks in ``phase01.py``, exercise ``e2`` in the function
 inputs afresh for each call, so an answer that changes them in place spoils nothing.
 """
 
+import math
 import re
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 
 import numpy as np
@@ -84,6 +85,50 @@ def require_keys(answer: object, wanted: Collection[str]) -> None:
         require(answer[key] is not ..., f"there is no answer yet to {key!r}.")
     for key in answer:
         require(key in wanted, f"the dict should have no key {key!r}.")
+
+
+def require_values(
+    answer: object, hints: Mapping[str, str], value_of: Callable[[str], object]
+) -> None:
+    """The answer must be a dict with the value of each key of ``hints``.
+
+    The message counts those that are right and gives the hint of the first that is
+    not. Floats may be off by a thousandth; ``True`` is not 1 here.
+    """
+    require_keys(answer, hints)
+    true = {text: value_of(text) for text in hints}
+    right = sum(_same(answer[text], true[text]) for text in hints)
+    for text, hint in hints.items():
+        where = f"({right} of {len(hints)} are right) {text}"
+        fits = _same(answer[text], true[text])
+        require(fits, f"{where} is not {answer[text]!r}; {hint}")
+
+
+def _same(given: object, true: object) -> bool:
+    if isinstance(true, float):
+        number = isinstance(given, int | float) and not isinstance(given, bool)
+        return number and math.isclose(given, true, abs_tol=1e-3)
+    return isinstance(given, bool) == isinstance(true, bool) and given == true
+
+
+def require_causes(
+    answer: object, causes: Mapping[str, str], signs: Mapping[str, str]
+) -> None:
+    """The answer must be a dict from each letter to its cause.
+
+    ``signs`` has, for every cause, how it would show.
+    """
+    require_keys(answer, causes)
+    for letter, given in answer.items():
+        known = given in signs
+        require(known, f"{letter}: {given!r} is none of these; copy a cause.")
+    right = sum(answer[letter] == cause for letter, cause in causes.items())
+    for letter, cause in causes.items():
+        require(
+            answer[letter] == cause,
+            f"({right} of {len(causes)} are right) {letter} is something else; "
+            f"{answer[letter]!r} would show as {signs[answer[letter]]}",
+        )
 
 
 def plain(value: object) -> object:

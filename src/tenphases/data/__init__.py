@@ -15,6 +15,7 @@ from tenphases.data.core import (
     split_indices,
 )
 from tenphases.data.images import fashion_mnist, mnist
+from tenphases.data.patches import photo_patches
 from tenphases.data.photographs import PHOTOGRAPHS, photograph, photograph_source
 from tenphases.data.tables import auto_mpg, penguins, table
 from tenphases.data.wheels import fetch_wheel
@@ -30,6 +31,7 @@ __all__ = [
     "fetch_wheel",
     "mnist",
     "penguins",
+    "photo_patches",
     "photograph",
     "photograph_source",
     "profile",
