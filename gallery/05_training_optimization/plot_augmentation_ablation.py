@@ -81,7 +81,7 @@ FIVE = {
 # %%
 # One look before any training: would you still give these the label?
 
-# sphinx_gallery_alt = "Six rows of eight small colour pictures, parts of photographs. Top row unchanged. Below, the same eight mirrored, shifted, lighter or darker, with strange colours in half of them, and with a grey square in each."
+# sphinx_gallery_alt = "Six rows of eight small colour pictures, parts of photographs. Top row unchanged. Below, the same eight mirrored, shifted, lighter or darker, with a red rim turned violet in one, and with a grey square in each."
 known = data.photo_patches(0, train=200, test=100).train.tensors[0][:8]
 torch.manual_seed(0)
 rows = [known, *(change(known) for change in FIVE.values())]
@@ -140,10 +140,10 @@ for name, score in scores.items():
 # Alone, and left out
 # -------------------
 # On the left, what each augmentation adds to none; on the right, what the recipe
-# loses without it. A dot is a draw; the bar is the mean of six, and its whiskers two
-# standard errors.
+# loses without it. A dot is a draw; the tick is the mean of six, and its whiskers
+# reach two standard errors.
 
-# sphinx_gallery_alt = "Two dot plots side by side, one row for each augmentation, six dots and a bar with whiskers in each, and a line at zero. In both, the bar for colours lies clearly left of zero. The other bars lie near zero, those for mirror and move a little to the right of it. Single dots scatter by several points to both sides."
+# sphinx_gallery_alt = "Two dot plots side by side, one row for each augmentation, six dots and a bar with whiskers in each, and a line at zero. In both, the mean for colours lies left of zero by several points. The other means lie near zero, those for mirror and move a little to the right of it, most with whiskers on both sides. Single dots scatter by several points to both sides."
 # sphinx_gallery_thumbnail_number = 2
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.8), sharex=True, sharey=True)
 effects = [
@@ -158,8 +158,8 @@ for ax, effect in zip(axes, effects, strict=True):
         ax.errorbar(mean, row, xerr=error, fmt="|", color=viz.ORANGE, capsize=3)
     ax.axvline(0, color=viz.MUTED, linewidth=0.8)
 axes[0].set(yticks=range(5), yticklabels=FIVE, xlabel="added to none (points)")
-axes[0].invert_yaxis()
 axes[1].set_xlabel("added to the other four (points)")
+axes[0].invert_yaxis()
 
 # %%
 # The verdict

@@ -23,7 +23,7 @@ import torch
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from tenphases import artifact, benchmarks, data, set_seed, viz
+from tenphases import artifact, data, set_seed, viz
 from tenphases.models.mlp import mlp
 
 viz.use_style()
@@ -198,9 +198,19 @@ for ax, (stages, ops, _), title in zip(
 # %%
 # What it was worth
 # -----------------
-# A trace says where to look. How much was gained, a stopwatch says, without the
-# profiler, which adds its own cost to every operation and so makes a comb look worse
-# than it is.
+# A trace says where to look. How much was gained, a measurement without the
+# profiler says, since the profiler adds its own cost to every operation and so makes
+# a comb look worse than it is. We count processor time: what other programs
+# use meanwhile is not in it.
+
+
+def processor_time(work, calls=200):
+    """Milliseconds of processor time that one call takes."""
+    work()
+    start = time.process_time()
+    for _ in range(calls):
+        work()
+    return 1e3 * (time.process_time() - start) / calls
 
 
 total = {}
@@ -208,13 +218,11 @@ for name, shift, trace in (
     ("before", shift_each, before),
     ("after", shift_all, after),
 ):
-    total[name] = 1e3 * benchmarks.fastest(lambda s=shift: step(s), budget=0.5)
+    total[name] = processor_time(lambda s=shift: step(s))
     seen = sum(e["ms"] for e in trace[0].values())
     print(f"{name:7} {total[name]:6.2f} ms a step; in the profile {seen:6.2f} ms")
 print(f"{total['before'] / total['after']:.1f} times as fast")
-share = before[0]["augment"]["ms"] / sum(e["ms"] for e in before[0].values())
-print(f"augment was {share:.0%} of the step")
-assert share > 0.4 and total["before"] > 1.3 * total["after"]
+assert total["before"] > 1.3 * total["after"]
 assert len(before[1]) > 5 * len(after[1])
 
 # %%

@@ -220,7 +220,7 @@ def e6(answer: object) -> None:
         f"the highest rate is {top:.3f}; the optimizer was given 0.4.",
     )
     require(rates[0] < 0.1, f"the first rate, {rates[0]:.3f}, is no warm-up.")
-    peak = rates.index(top)
+    peak = next(i for i, rate in enumerate(rates) if rate > 0.999 * top)
     require(
         17 <= peak <= 23, f"the rate is highest after {peak} batches, wanted are 20."
     )
