@@ -142,7 +142,7 @@ class Engine:
             self._require_unchanged(page, recipe)
         except PageError as error:
             report.errors[page.name] = str(error)
-            return f"  FAILED {page.label:36} {'':14} {why}"
+            return f"  FAILED {page.label:36} {'':16} {why}"
         result |= {"key": recipe.key, "python": recipe.python}
         result["versions"] = recipe.imports
         seconds = result["seconds"]
@@ -158,7 +158,8 @@ class Engine:
             ) from error
         report.results[page.name] = result
         report.ran.append(page.name)
-        return f"  ran    {page.label:36} {result['device']:4} {seconds:7.1f} s {why}"
+        took = f"{seconds:6.1f} s on {result['device']}"
+        return f"  ran    {page.label:36} {took:16} {why}"
 
     def _require_unchanged(self, page: Page, recipe: Recipe) -> None:
         """Raise PageError if a module was edited while the page ran: nobody can

@@ -172,13 +172,21 @@ def make_resolver(app: Sphinx, name: str, text: str, glued: dict) -> Resolver:
         # of a figure that is missing, Sphinx has warned already
         return figure_label(app, *anonymous.get(target.lower(), ("", "")))
 
+    def equation(label: str) -> str:
+        if label not in equations:
+            raise BuildError(
+                f"{name} refers to the equation {label}, which is not on this page; "
+                "name the page that has it."
+            )
+        return f"({equations[label]})"
+
     return Resolver(
         roles={
             "glue:text": lambda t: format_glued(glued, t),
             "ref": ref,
             "doc": lambda t: link(*split_target(t)),
             "numref": numbered,
-            "eq": lambda t: f"({equations[t]})",
+            "eq": equation,
             "cite:p": lambda t: f"({cite(app, t, ', ')})",
             "cite:t": lambda t: cite(app, t, " ", brackets=True),
             "term": lambda t: split_target(t)[0] or split_target(t)[1],
