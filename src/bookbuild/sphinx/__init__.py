@@ -3,7 +3,7 @@
 from importlib import import_module
 
 PARTS = (
-    *("site", "current", "kept", "numbering", "chapters", "gallery", "figures"),
+    *("site", "current", "quick", "numbering", "chapters", "gallery", "figures"),
     *("pagebar", "downloads", "times"),
 )
 

@@ -5,6 +5,7 @@ a copy can make lie. This compares content: of the source, and of the results th
 the page shows.
 """
 
+from functools import cache
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -24,8 +25,13 @@ def page_digest(app: Sphinx, name: str) -> str:
     shown |= {root / path for path in app.env.dependencies.get(name, ())}
     if b"{page-times}" in source:
         shown |= set((root / RESULTS).rglob("*.json"))
-    content = [path.read_bytes() for path in sorted(shown) if path.is_file()]
-    return digest_of(source + b"".join(content))
+    content = [_digest_of_file(path) for path in sorted(shown) if path.is_file()]
+    return digest_of(digest_of(source) + "".join(content))
+
+
+@cache  # a page is asked for before it is read, after it, and for its downloads
+def _digest_of_file(path: Path) -> str:
+    return digest_of(path.read_bytes())
 
 
 def _outdated(
