@@ -38,7 +38,8 @@ class Local:
 
         # together the running pages use every core, and no core twice
         self._threads = max(1, self.cores // min(self.slots, pages))
-        if available() and not self._cold:
+        # a few pages import sooner by themselves, each on its own core
+        if available() and not self._cold and pages > self.slots:
             env = {**os.environ, **limit_threads(self._threads)}
             self._server = ForkServer(libraries, env)
             self._stack.callback(self._server.close)

@@ -9,11 +9,11 @@ import platform
 import sys
 from collections.abc import Callable
 from functools import wraps
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from bookbuild.files import digest_of, read_checked, write_checked
-from bookbuild.versions import version_or_absent
 
 FORMAT = 1
 PARSERS = ("myst-nb", "myst-parser", "markdown-it-py", "sphinx-gallery")
@@ -54,7 +54,7 @@ def save(path: Path) -> None:
 def _digest_of_module(name: str) -> str:
     if name not in _modules:
         code = Path(sys.modules[name].__file__).read_text(encoding="utf-8")
-        versions = [version_or_absent(package) for package in PARSERS]
+        versions = [version(package) for package in PARSERS]
         _modules[name] = digest_of(code + platform.python_version() + str(versions))
     return _modules[name]
 

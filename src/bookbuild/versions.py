@@ -1,5 +1,6 @@
 """Versions of installed packages: of a page's imports and all that they need."""
 
+import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import (
@@ -9,9 +10,12 @@ from importlib.metadata import (
     requires,
     version,
 )
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from bookbuild.memory import remembered
 
 
 @cache
@@ -52,6 +56,18 @@ def packages_of(module: str) -> tuple[str, ...]:
 
 @cache
 def _modules() -> dict[str, list[str]]:
+    places = [Path(place or ".") for place in sys.path]
+    installed = sorted(
+        f"{entry} {entry.stat().st_mtime_ns}"
+        for place in places
+        if place.is_dir()
+        for entry in place.glob("*.*-info")
+    )
+    return _modules_in("\n".join(installed))
+
+
+@remembered
+def _modules_in(_installed: str) -> dict[str, list[str]]:
     return dict(packages_distributions())  # reads every package's list of files
 
 

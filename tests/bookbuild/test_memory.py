@@ -72,7 +72,7 @@ def test_other_code_or_other_parsers_are_asked_anew(fresh, monkeypatch):
     double = counted(calls)
     double("a")
     monkeypatch.setattr(memory, "_modules", {})
-    monkeypatch.setattr(memory, "version_or_absent", lambda package: "another")
+    monkeypatch.setattr(memory, "version", lambda package: "another")
     double("a")
     assert calls == ["a", "a"]
 
