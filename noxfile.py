@@ -101,7 +101,7 @@ def check(session: nox.Session) -> None:
 
 @nox.session
 def notebooks(session: nox.Session) -> None:
-    """Run every download of the built site where only the wheel is installed."""
+    """Run the built site's downloads where only the wheel is installed: [--either]."""
     wheels = sorted(DOWNLOADS.glob("*.whl"))
     if not wheels:
         session.error("there is no built site; run: nox -s build")

@@ -1,9 +1,10 @@
 """Run every downloaded notebook and script, each alone in an empty folder.
 
 Runs where only the wheel and its extras are installed, so it imports nothing of
-the build: python tests/run_downloads.py FOLDER [NAME ...]
+the build: python tests/run_downloads.py FOLDER [--either] [NAME ...]
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -62,12 +63,29 @@ def failed_to_run(path: Path) -> bool:
     return error is not None
 
 
+def choose(folder: Path, names: list[str], *, either: bool) -> list[Path]:
+    """Return the downloads to run: all, those of some pages, or, of each page in
+    turn, the notebook or the script."""
+    notebooks = sorted(folder.rglob("*.ipynb"))
+    if names:
+        notebooks = [path for path in notebooks if path.stem in names]
+    pairs = [(path, path.with_suffix(".py")) for path in notebooks]
+    if either:
+        return [pair[i % 2] for i, pair in enumerate(pairs)]
+    return [path for pair in pairs for path in pair]
+
+
 def main() -> int:
-    downloads, names = Path(sys.argv[1]), sys.argv[2:]
-    paths = sorted([*downloads.rglob("*.ipynb"), *downloads.rglob("*.py")])
-    paths = [p for p in paths if not names or p.stem in names]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="the site's downloads")
+    parser.add_argument("names", nargs="*", help="of pages; all, if none is given")
+    parser.add_argument(
+        "--either", action="store_true", help="the notebook or the script of a page"
+    )
+    options = parser.parse_args()
+    paths = choose(options.folder, options.names, either=options.either)
     if not paths:
-        print(f"there is nothing to run in {downloads}", file=sys.stderr)
+        print(f"there is nothing to run in {options.folder}", file=sys.stderr)
         return 1
     # as many at a time as there are cores, with one thread each
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

@@ -1,5 +1,5 @@
 """
-A Profiler Trace, Read
+A profiler trace, read
 ======================
 
 A training step on handwritten digits takes longer than its arithmetic explains.
