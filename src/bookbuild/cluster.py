@@ -21,7 +21,8 @@ from distributed.comm.core import CommClosedError
 
 from bookbuild import BuildError
 from bookbuild.execute import Job, PageError, Runner, limit_threads
-from bookbuild.keys import hash_files, profile
+from bookbuild.files import hash_files
+from bookbuild.keys import profile
 from bookbuild.pages import Page
 from bookbuild.versions import version_or_absent
 from bookbuild.warm import LIBRARIES, ForkServer, available
