@@ -96,6 +96,7 @@ def grade(submission: Submission, time_limit: float) -> None:
             allow_errors=True,
             kernel_name="python3",
             shutdown_kernel="immediate",
+            extra_arguments=["--log-level=ERROR"],  # a class need not hear of ports
             resources={"metadata": {"path": name}},
         )
         try:
