@@ -69,7 +69,8 @@ class Engine:
         found = {
             page.name: self.store.load(self.recipes.of(page).key) for page in pages
         }
-        return {name: result for name, result in found.items() if result}
+        # a page that was renamed since it ran goes by its new name
+        return {name: r | {"page": name} for name, r in found.items() if r}
 
     def why(self, page: Page) -> str:
         """Say in a sentence why the page has to run, or that it need not."""

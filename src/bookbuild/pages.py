@@ -152,8 +152,9 @@ def discover(root: Path) -> list[Page]:
     """Return every executable page, sorted by name.
 
     Raises BuildError for a chapter that ``_toc.yml`` does not list, for an entry
-    there that is no file, and for two pages with the same file name, since commands
-    name pages by it (the exercises of a phase by their folder, too).
+    there that is no file, for two pages with the same file name, since commands
+    name pages by it (the exercises of a phase by their folder, too), and for a page
+    with the name of a module that it imports.
     """
     listed = set(listed_documents(root))
     for name in sorted(listed):
@@ -169,6 +170,13 @@ def discover(root: Path) -> list[Page]:
     for stem in stems:
         if stems.count(stem) > 1:
             raise BuildError(f"two pages are called {stem}; rename one of them.")
+    for page in pages:
+        own_name = re.compile(rf"^\s*(import|from) {re.escape(page.stem)}\b", re.M)
+        if any(own_name.search(cell.source) for cell in page.cells):
+            raise BuildError(
+                f"{page.path} imports {page.stem}; its download as a script would "
+                "import itself. Rename the page."
+            )
     return pages
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from tinybook import cell
 
 from bookbuild import BuildError, address
 from bookbuild.engine import check_requirements
 from bookbuild.execute import Job, PageError, Runner, hide_places, join_streams
 from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
-from bookbuild.pages import Cell, Page, find, read_chapter
+from bookbuild.pages import Cell, Page, discover, find, read_chapter
 from bookbuild.sphinx import chapters, results
 from bookbuild.sphinx.downloads import format_glued, install_cell, script_text
 from bookbuild.sphinx.figures import DARK, darken
@@ -250,3 +251,9 @@ class TestSite:
         )
         monkeypatch.delenv("TENPHASES_PAGES_BRANCH")
         assert address.colab_url("https://github.com/a/b") == ""
+
+
+def test_a_page_may_not_bear_the_name_of_what_it_imports(tiny_book):
+    tiny_book.chapter("wave", cell("import wave"))
+    with pytest.raises(BuildError, match=r"wave\.md imports wave; its download"):
+        discover(tiny_book.root)
