@@ -255,5 +255,6 @@ class TestSite:
 
 def test_a_page_may_not_bear_the_name_of_what_it_imports(tiny_book):
     tiny_book.chapter("wave", cell("import wave"))
+    tiny_book.toc()
     with pytest.raises(BuildError, match=r"wave\.md imports wave; its download"):
         discover(tiny_book.root)

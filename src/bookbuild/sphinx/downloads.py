@@ -313,6 +313,9 @@ def _write_all(app: Sphinx, error: Exception | None) -> None:
         if before.get(name) != digests[name] or not path.exists():
             write(app, name, path)
     stamp.write_text(json.dumps(digests))
+    for path in [*target.rglob("*.ipynb"), *target.rglob("*.py")]:
+        if path.relative_to(target).with_suffix("").as_posix() not in digests:
+            path.unlink()  # of a page that is no more, or has another name
     for wheel in (Path(app.srcdir) / OUTPUT / "wheel").glob("*.whl"):
         shutil.copy(wheel, target / wheel.name)
 
