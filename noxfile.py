@@ -11,12 +11,13 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["build"]
 
 DOWNLOADS = Path("_build/html/downloads")
+EXTRAS = "data,notebook,tools,vision,deploy,control"
 
 
 def install(session: nox.Session, *groups: str, editable: bool = True) -> None:
     """Install the package with its extras and some dependency groups, as pinned."""
     chosen = [part for group in groups for part in ("--group", group)]
-    package = ["-e", ".[data,notebook,tools]"] if editable else []
+    package = ["-e", f".[{EXTRAS}]"] if editable else []
     session.install("-q", "-c", "constraints.txt", *package, *chosen)
     keep_bytecode(session)
 
@@ -105,7 +106,7 @@ def notebooks(session: nox.Session) -> None:
     wheels = sorted(DOWNLOADS.glob("*.whl"))
     if not wheels:
         session.error("there is no built site; run: nox -s build")
-    wheel = f"tenphases[data,notebook,tools] @ {wheels[-1].resolve().as_uri()}"
+    wheel = f"tenphases[{EXTRAS}] @ {wheels[-1].resolve().as_uri()}"
     session.install("-q", "-c", "constraints.txt", wheel)
     # the same version may hold other code than the last time
     session.install("-q", "--reinstall-package", "tenphases", "--no-deps", wheel)
