@@ -11,6 +11,7 @@ from bookbuild.keys import Recipe, Recipes
 from bookbuild.pages import Page
 from bookbuild.store import Store
 
+MANY = 4  # more reasons than this are counted, not said
 UNKNOWN = 30.0  # seconds, for a page that has never run
 
 
@@ -81,6 +82,8 @@ class Engine:
         if record is None:
             return "it has no stored run to compare with"
         changes = recipe.differences(record["recipe"])
+        if len(changes) > MANY:
+            changes[MANY:] = [f"and {len(changes) - MANY} more changes"]
         return "; ".join(changes) or "its result is damaged or was deleted"
 
     def _run_all(self, due: list[Page], report: Report) -> None:
@@ -145,7 +148,7 @@ class Engine:
             report.errors[page.name] = str(error)
             return f"  FAILED {page.label:36} {'':16} {why}"
         result |= {"key": recipe.key, "python": recipe.python}
-        result["versions"] = recipe.imports
+        result |= {"versions": recipe.imports, "named": recipe.named}
         seconds = result["seconds"]
         record = {"recipe": asdict(recipe), "why": why, "date": result["date"]}
         try:

@@ -5,9 +5,11 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from bookbuild.memory import remembered
+from bookbuild.versions import declared, packages_of
 
 # code inside a string, such as a script that a page writes and then starts
 IMPORT_LINE = re.compile(r"^[ \t]*((?:from|import)[ \t]+[\w., \t]+)$", re.M)
@@ -15,10 +17,12 @@ IMPORT_LINE = re.compile(r"^[ \t]*((?:from|import)[ \t]+[\w., \t]+)$", re.M)
 
 @dataclass
 class Reached:
-    """Files of the package, and the first names of all other modules imported."""
+    """Files of the package, the first names of all other modules imported, and those
+    of modules that the package names in strings and may import, or read, later."""
 
     files: set[Path] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
     everything: bool = False  # a source could not be read: assume the worst
 
 
@@ -29,54 +33,79 @@ def reach(sources: Iterable[str], package: Path) -> Reached:
     they and what they import are reached too. With a module are reached the files
     beside it that are not Python (a style, recorded measurements): nothing in the
     syntax says who reads them. A module that imports by computed names reaches its
-    whole folder. A source that does not parse, such as one with IPython magics,
-    reaches everything.
+    whole folder. Loaders hand on names of modules as strings: those of packages that
+    tenphases declares count as named. A source that does not parse, such as one with
+    IPython magics, reaches everything.
     """
-    every = {f for f in package.rglob("*") if f.is_file() and f.suffix != ".pyc"}
+    every = frozenset(
+        f for f in package.rglob("*") if f.is_file() and f.suffix != ".pyc"
+    )
     reached = Reached()
     waiting: set[Path] = set()
+
+    def follow(text: str, file: Path | None) -> None:
+        found = _imports_of(text, package, file, every)
+        waiting.update(found.files)
+        reached.modules.update(found.modules)
+        reached.named.update(found.named)
+
     for source in sources:
         try:
-            waiting |= _collect(source, package, None, reached)
+            follow(source, None)
         except SyntaxError:
-            return Reached(every, reached.modules, everything=True)
+            reached.files, reached.everything = set(every), True
+            return reached
     while waiting:
         file = waiting.pop()
-        if file in reached.files:
-            continue
-        reached.files.add(file)
-        text = file.read_text(encoding="utf-8")
-        waiting |= _collect(text, package, file, reached)
+        if file not in reached.files:
+            reached.files.add(file)
+            follow(file.read_text(encoding="utf-8"), file)
     folders = {file.parent for file in reached.files}
     reached.files |= {f for f in every if f.suffix != ".py" and f.parent in folders}
     return reached
 
 
-def _collect(
-    text: str, package: Path, file: Path | None, reached: Reached
-) -> set[Path]:
-    """Note the other modules that the code imports; return the package's files."""
+@cache  # most pages reach the same files
+def _imports_of(
+    text: str, package: Path, file: Path | None, every: frozenset[Path]
+) -> Reached:
+    """Return what the code itself imports.
+
+    ``every`` are the package's files; ``file`` is the one with this code, None for
+    a page.
+    """
     # the package in which relative imports start; a page is in none
     around = file.parent.relative_to(package.parent).as_posix() if file else ""
-    names, computed = _parse(text, package.name, around)
-    files: set[Path] = set()
+    names, words, computed = _parse(text, package.name, around)
+    found = Reached()
     for name in names:
         first = name.partition(".")[0]
         if first == package.name:
-            files |= set(_files_of(name, package))
+            found.files.update(_files_of(name, package, every))
         elif first not in sys.stdlib_module_names:
-            reached.modules.add(first)
-    if file is not None and computed:
-        files |= set(file.parent.glob("*.py"))
-    return files
+            found.modules.add(first)
+    if file is not None:
+        found.named = {word for word in words if declared() & {*packages_of(word)}}
+        if computed:
+            beside = (f for f in every if f.parent == file.parent)
+            found.files.update(f for f in beside if f.suffix == ".py")
+    return found
 
 
 @remembered
-def _parse(text: str, package: str, around: str) -> tuple[list[str], bool]:
-    """Return the names that the code imports, and whether it computes others."""
+def _parse(text: str, package: str, around: str) -> tuple[list[str], list[str], bool]:
+    """Return the names that the code imports, the first names of all strings that
+    look like a module's, and whether it imports by computed names."""
     tree = ast.parse(text)
     names = sorted(set(_imported_names(tree, package, around)))
-    return names, _imports_by_computed_name(tree)
+    return names, sorted(set(_module_words(tree))), _imports_by_computed_name(tree)
+
+
+def _module_words(tree: ast.AST) -> Iterator[str]:
+    strings = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    for text in strings:
+        if isinstance(text, str) and re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", text):
+            yield text.partition(".")[0]
 
 
 def _imported_names(tree: ast.AST, package: str, around: str) -> Iterator[str]:
@@ -119,15 +148,15 @@ def _absolute(node: ast.ImportFrom, around: str) -> str:
     return ".".join((*parts, module) if module else parts)
 
 
-def _files_of(module: str, package: Path) -> Iterator[Path]:
+def _files_of(module: str, package: Path, every: frozenset[Path]) -> Iterator[Path]:
     """Yield the file of a module of the package, and of each package around it."""
     path = package
     yield path / "__init__.py"
     for name in module.split(".")[1:]:
         path /= name
-        if (path / "__init__.py").exists():
+        if path / "__init__.py" in every:
             yield path / "__init__.py"
-        elif path.with_suffix(".py").exists():
+        elif path.with_suffix(".py") in every:
             yield path.with_suffix(".py")
 
 

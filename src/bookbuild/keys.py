@@ -18,7 +18,7 @@ from bookbuild.imports import reach
 from bookbuild.pages import Page
 from bookbuild.versions import all_versions, packages_of, versions_behind
 
-ENGINE = 7  # raise it when the engine stores or runs pages differently
+ENGINE = 8  # raise it when the engine stores or runs pages differently
 # what the kernel itself is made of, whatever the page imports
 KERNEL = ("ipykernel", "matplotlib_inline", "torch", "numpy", "matplotlib")
 
@@ -35,6 +35,7 @@ class Recipe:
     python: str
     imports: dict[str, str]  # of the versions, those of the page's own imports
     modules: list[str]  # that it imports
+    named: list[str]  # packages that a loader may read from
     engine: int = ENGINE
 
     @cached_property
@@ -104,7 +105,7 @@ class Recipes:
         if reached.everything:
             versions = all_versions()
         else:
-            versions = versions_behind({*reached.modules, *KERNEL})
+            versions = versions_behind({*reached.modules, *reached.named, *KERNEL})
         versions = {n: self.version_of(n, v) for n, v in sorted(versions.items())}
         files = {
             file.relative_to(self.root).as_posix(): digest_of(file.read_bytes())
@@ -119,6 +120,7 @@ class Recipes:
             python=platform.python_version(),
             imports={name: versions[name] for name in sorted(own)},
             modules=sorted(reached.modules),
+            named=sorted({p for word in reached.named for p in packages_of(word)}),
         )
 
 

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +62,11 @@ class Page:
 
 def read_notebook(text: str, path: Path | None = None) -> "NotebookNode":
     """Read a chapter's MyST Markdown as a notebook without outputs."""
+    return deepcopy(_read_notebook(text, path))
+
+
+@lru_cache(maxsize=4)  # a chapter is read for its page, and again for its downloads
+def _read_notebook(text: str, path: Path | None) -> "NotebookNode":
     # MyST takes most of a second to import, and a build may not need it
     from myst_nb.core.read import read_myst_markdown_notebook
     from myst_parser.config.main import MdParserConfig

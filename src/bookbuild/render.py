@@ -105,17 +105,17 @@ class Renderer:
         if self._current(digest):
             print("rendering: nothing has changed", flush=True)
             return True
+        if not self.stamp.exists():
+            # The last rendering did not end well, so begin anew: Sphinx warns of a
+            # page only when it reads it, and the same warning would pass unseen.
+            shutil.rmtree(self.root / OUTPUT / ".doctrees", ignore_errors=True)
         self.stamp.unlink(missing_ok=True)
         print("rendering", flush=True)
         self._start()
         self._process.communicate("render\n")
         if self._process.returncode != 0:
-            # Sphinx warns of a page only when it reads it; without this, the same
-            # warning would pass unseen at the next build
-            doctrees = self.root / OUTPUT / ".doctrees"
-            (doctrees / "environment.pickle").unlink(missing_ok=True)
             return False
-        self.stamp.write_text(digest)
+        write_atomically(self.stamp, digest)
         return True
 
     def _start(self) -> None:

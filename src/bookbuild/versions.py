@@ -35,14 +35,28 @@ def versions_behind(modules: Iterable[str]) -> dict[str, str]:
     """Return the versions of the packages that hold the modules and of those that
     these packages require, directly or not. A module that is not installed counts
     as a package of its own name that is absent."""
-    waiting = [name for module in modules for name in packages_of(module)]
-    found: dict[str, str] = {}
+    names = {name for module in modules for name in packages_of(module)}
+    behind = frozenset().union(*(_behind(name) for name in names))
+    return {name: version_or_absent(name) for name in behind}
+
+
+@cache
+def _behind(package: str) -> frozenset[str]:
+    """Return the package's name, and those of all that it requires in the end."""
+    waiting, found = [package], set()
     while waiting:
         name = waiting.pop()
         if name not in found:
-            found[name] = version_or_absent(name)
+            found.add(name)
             waiting += _required(name)
-    return found
+    return frozenset(found)
+
+
+@cache
+def declared() -> frozenset[str]:
+    """Return the packages that tenphases declares, those of its extras included."""
+    lines = requires("tenphases") or []
+    return frozenset(canonicalize_name(Requirement(line).name) for line in lines)
 
 
 @cache

@@ -3,9 +3,10 @@
 Importing torch and its company costs seconds in every fresh kernel. Here one
 process (``python -m bookbuild.warm``) imports them once and forks for each page.
 A fork copies only the thread that forks, and locks that other threads hold stay
-locked in the copy for ever; so the server refuses to fork unless it has a single
-thread. It imports nothing of ``tenphases``, whose files may change, uses no
-accelerator, and the pages see no more of it than faster imports.
+locked in the copy for ever; so the server forks only while it has a single thread,
+and otherwise kernels start from nothing. It imports nothing of ``tenphases``, whose
+files may change, uses no accelerator, and the pages see no more of it than faster
+imports.
 
 Only Linux can do this safely: elsewhere every kernel starts from nothing.
 """
@@ -19,6 +20,7 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -28,7 +30,16 @@ from jupyter_client.provisioning import LocalProvisioner
 LIBRARIES = ("torch", "torchvision", "matplotlib", "sklearn", "pandas")
 MODULES = {"matplotlib": ("matplotlib.pyplot",), "sklearn": ("sklearn.utils",)}
 KERNEL = ("ipykernel.kernelapp", "threadpoolctl")
+# OpenBLAS starts its threads when it is imported, and so does Arrow's allocator
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 MESSAGE = 1 << 20  # bytes; a request holds the page's environment
+
+
+class Refused(Exception):
+    """The server has more than one thread, so it forks no kernel."""
 
 
 class ForkedProcess:
@@ -44,6 +55,9 @@ class ForkedProcess:
             self._status.close()
             raise RuntimeError("the process that starts kernels has ended")
         self.pid = int(line)
+        if not self.pid:
+            self._status.close()
+            raise Refused
 
     def poll(self) -> int | None:
         if self.returncode is None and select.select([self._status], [], [], 0)[0]:
@@ -90,8 +104,7 @@ class ForkServer:
                 [sys.executable, "-m", "bookbuild.warm", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,
-                # one thread: OpenBLAS starts its threads when it is imported
-                env={**environment, "OPENBLAS_NUM_THREADS": "1"},
+                env={**environment, **ONE_THREAD},
                 start_new_session=True,  # Ctrl-C is the build's to handle
             )
         self._process.stdin.write(json.dumps([*modules, *KERNEL]).encode())
@@ -100,7 +113,7 @@ class ForkServer:
     def start(self, arguments: list[str], env: dict[str, str], cwd: str):
         """Fork a kernel; returns at once if the libraries are there already.
 
-        Raises RuntimeError if the server has ended.
+        Raises RuntimeError if the server has ended, and Refused if it may not fork.
         """
         request = {"arguments": arguments, "env": env, "cwd": cwd}
         read, write = os.pipe()
@@ -129,7 +142,10 @@ class ForkedKernel(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: object) -> dict:
         arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
         cwd = str(kwargs["cwd"])
-        self.process = self.server.start(arguments, kwargs["env"], cwd)
+        try:
+            self.process = self.server.start(arguments, kwargs["env"], cwd)
+        except Refused:
+            return await super().launch_kernel(cmd, **kwargs)
         self.pid = self.pgid = self.process.pid  # it leads a group of its own
         return self.connection_info
 
@@ -155,7 +171,10 @@ def serve(control: socket.socket) -> None:
             request, descriptors, _, _ = socket.recv_fds(control, MESSAGE, 1)
             if not request:
                 break
-            _require_one_thread()
+            if not _alone():
+                _report(descriptors[0], 0)
+                os.close(descriptors[0])
+                continue
             process = os.fork()
             if process == 0:
                 _become_kernel(json.loads(request), control, descriptors, children)
@@ -171,10 +190,22 @@ def _report(descriptor: int, number: int) -> None:
         os.write(descriptor, f"{number}\n".encode())
 
 
-def _require_one_thread() -> None:
+def _alone() -> bool:
+    """Return whether this process has a single thread, and warn once if not."""
     count = len(os.listdir("/proc/self/task"))
     if count != 1:
-        sys.exit(f"a library has started threads ({count}); build with --cold")
+        _warn_of_threads(count)
+    return count == 1
+
+
+@cache
+def _warn_of_threads(count: int) -> None:
+    print(
+        f"a library has started threads ({count}), so kernels start from nothing, "
+        "which takes longer",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _become_kernel(request: dict, control, descriptors, children) -> None:

@@ -175,6 +175,21 @@ def test_ctrl_c_keeps_what_had_finished(tiny_book):
     assert "ran    quick" not in output
 
 
+def test_every_page_shows_the_sidebar_as_it_is_now(tiny_book):
+    for name in ("one", "two", "three"):
+        tiny_book.chapter(name, "Prose.\n")
+    assert tiny_book.build()[0] == 0
+    tiny_book.write("book/two.md", "# Another title\n\nProse.\n")
+    (tiny_book.root / "book" / "three.md").unlink()
+    tiny_book.chapters.remove("three")
+    status, output = tiny_book.build()
+    assert status == 0, output
+    for name in ("index", "book/one", "examples/one/plot_line", "genindex"):
+        page = tiny_book.html(name)
+        assert "Another title" in page and "Page three" not in page, name
+    assert not (tiny_book.root / "_build" / "html" / "book" / "three.html").exists()
+
+
 def test_one_page_alone(tiny_book):
     tiny_book.chapter("wanted", cell("print('here')"))
     tiny_book.chapter("other", cell("print('there')") + "\nIt is {glue:text}`x`.\n")

@@ -124,6 +124,20 @@ def test_the_key_depends_on_the_versions_behind_an_import():
         assert changed == matters, (source, package)
 
 
+def test_the_key_depends_on_packages_that_a_loader_names_in_a_string(root):
+    loader = root / "src" / "tenphases" / "data" / "core.py"
+    loader.write_text("def load():\n    return read('skimage.data', 'cat.png')\n")
+    reader = page("a", "from tenphases import data")
+    for package, matters in (("scikit-image", True), ("timm", False)):
+
+        def version_of(name, installed, package=package):
+            return "0" if name == package else installed
+
+        new = recipe(reader, root=root, version_of=version_of)
+        assert (new.key != recipe(reader, root=root).key) == matters, package
+    assert recipe(reader, root=root).named == ["scikit-image"]
+
+
 def test_a_module_may_have_another_name_than_its_package():
     assert packages_of("sklearn") == ("scikit-learn",)
     assert versions_behind(["no_such_module"]) == {"no-such-module": "absent"}

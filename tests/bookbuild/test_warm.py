@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bookbuild import warm
-from bookbuild.execute import Job, PageError, Runner, limit_threads
+from bookbuild.execute import Job, Runner, limit_threads
 from bookbuild.pages import Cell, Page
 from bookbuild.warm import ForkServer
 
@@ -87,7 +87,7 @@ def test_a_forked_page_may_start_processes_and_threads(server):
     assert text == "[0, 1, 2, 3, 4, 5, 6, 7]\n250000.0\n"
 
 
-def test_the_server_refuses_to_fork_beside_a_thread(monkeypatch, tmp_path):
+def test_beside_a_thread_kernels_start_from_nothing(tmp_path, capfd):
     (tmp_path / "sklearn").mkdir()
     (tmp_path / "sklearn" / "__init__.py").write_text("")
     (tmp_path / "sklearn" / "utils.py").write_text(
@@ -96,11 +96,23 @@ def test_the_server_refuses_to_fork_beside_a_thread(monkeypatch, tmp_path):
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     server = ForkServer({"sklearn"}, {**os.environ, "PYTHONPATH": path})
+    probe = "import os, sys\nprint('sklearn.utils' in sys.modules)"
     try:
-        with pytest.raises(PageError, match="no kernel could be started"):
-            run("x = 1", server=server)
+        assert run(probe, server=server)[0][0]["text"] == "False\n"
+        assert run(probe, server=server)[0][0]["text"] == "False\n"
     finally:
         server.close()
+    assert capfd.readouterr().err.count("a library has started threads (2)") == 1
+
+
+def test_the_libraries_that_are_imported_start_no_threads(capfd):
+    server = ForkServer({"pandas", "sklearn", "torchvision"}, dict(os.environ))
+    probe = "import sys\nprint('pandas' in sys.modules, 'pyarrow' in sys.modules)"
+    try:
+        assert run(probe, server=server)[0][0]["text"] == "True True\n"
+    finally:
+        server.close()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_library_that_cannot_be_imported_is_the_pages_affair(tmp_path):

@@ -1,8 +1,9 @@
-"""Which documents Sphinx has to read again: those whose content has changed.
+"""Which documents Sphinx has to read and write again, and which to delete.
 
 Sphinx compares the times of files, which a clock that was set back, a checkout or
 a copy can make lie. This compares content: of the source, and of the results that
-the page shows.
+the page shows. And it has every page written again when the sidebar has changed,
+which all of them show; Sphinx would leave the old one where nothing else is new.
 """
 
 from functools import cache
@@ -13,6 +14,7 @@ from sphinx.environment import BuildEnvironment
 
 from bookbuild import RESULTS
 from bookbuild.files import digest_of
+from bookbuild.pages import EXAMPLES
 from bookbuild.sphinx import results
 
 
@@ -50,6 +52,32 @@ def _remember(app: Sphinx, env: BuildEnvironment) -> None:
     env.tenphases_digests = {name: page_digest(app, name) for name in env.found_docs}
 
 
+def sidebar_digest(env: BuildEnvironment) -> str:
+    """Return a digest of what the sidebar shows: titles, and their order."""
+    titles = sorted((name, title.astext()) for name, title in env.titles.items())
+    return digest_of(repr([titles, sorted(env.toctree_includes.items())]))
+
+
+def _show_new_sidebar(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Return the documents to write again, though nothing in them has changed."""
+    before = getattr(env, "tenphases_sidebar", None)
+    env.tenphases_sidebar = sidebar_digest(env)
+    return [] if before in (None, env.tenphases_sidebar) else sorted(env.found_docs)
+
+
+def _delete_old(app: Sphinx, error: Exception | None) -> None:
+    """Delete the pages of documents that are no more, or have another name."""
+    if error is not None or app.builder.name != "html":
+        return
+    for folder in ("book", EXAMPLES):
+        for path in Path(app.outdir, folder).rglob("*.html"):
+            name = path.relative_to(app.outdir).with_suffix("").as_posix()
+            if name not in app.env.found_docs:
+                path.unlink()
+
+
 def setup(app: Sphinx) -> None:
     app.connect("env-get-outdated", _outdated)
     app.connect("env-updated", _remember)
+    app.connect("env-updated", _show_new_sidebar)
+    app.connect("build-finished", _delete_old)

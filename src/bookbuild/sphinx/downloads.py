@@ -65,10 +65,15 @@ def extras_of(packages: Container[str]) -> dict[str, list[str]]:
     return found
 
 
+def used_by(result: dict) -> set[str]:
+    """Return the packages that a page imports, or whose files its loaders read."""
+    return {*result["versions"], *result["named"]}
+
+
 def install_cell(site_url: str, packages: Container[str] = ()) -> str:
     """Return the code that makes a download run where nothing is installed.
 
-    ``packages`` are those that the page imports.
+    ``packages`` are those that the page uses.
     """
     extras = extras_of(packages)
     names = [name for extra, some in extras.items() if extra != DATA for name in some]
@@ -88,11 +93,10 @@ def chapter_notebook(app: Sphinx, name: str) -> NotebookNode:
     """Return a chapter as a notebook without outputs, for plain Jupyter."""
     source = Path(app.srcdir, f"{name}.md")
     text = source.read_text(encoding="utf-8")
-    notebook = read_notebook(text, source)
-    result = results.load(app.srcdir, name) or {"outputs": [], "versions": {}}
-    glued = glued_values(result)
-    resolver = make_resolver(app, name, text, glued)
-    first = install_cell(app.config.html_baseurl, result["versions"])
+    notebook = read_notebook(text)
+    result = results.load(app.srcdir, name)
+    resolver = make_resolver(app, name, text, glued_values(result))
+    first = install_cell(app.config.html_baseurl, used_by(result))
     cells = [new_code_cell(first)]
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -220,8 +224,8 @@ def gallery_notebook(app: Sphinx, name: str) -> NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     notebook.nbformat_minor = 5  # the first that gives cells an id
     notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
-    result = results.load(app.srcdir, name) or {"versions": {}}
-    first = install_cell(app.config.html_baseurl, result["versions"])
+    result = results.load(app.srcdir, name)
+    first = install_cell(app.config.html_baseurl, used_by(result))
     notebook.cells.insert(0, new_code_cell(first))
     for cell in notebook.cells:
         cell.source = re.sub(r"^# sphinx_gallery_.*\n?", "", cell.source, flags=re.M)

@@ -2,8 +2,10 @@
 
 Formatting the bibliography and compiling the theme's templates anew took a quarter
 of the time after such an edit, and the former grows with the book; so both are kept.
-And few pages are written sooner by one process than by several, since to copy a
-process of this size takes longer than to write a page.
+Few pages are written sooner by one process than by several, since to copy a process
+of this size takes longer than to write a page. And the pages that Sphinx makes by
+itself (index, search, 404) need not be written again where what they show is as it
+was.
 """
 
 from collections.abc import Sequence
@@ -16,8 +18,10 @@ from pybtex.style.formatting import BaseStyle
 from sphinx.application import Sphinx
 
 from bookbuild.files import digest_of
+from bookbuild.sphinx.current import sidebar_digest
 
 FEW = 12  # pages
+OWN_PAGES = ("gen_indices", "gen_pages_from_extensions", "gen_additional_pages")
 format_anew = BaseStyle.format_entry
 
 
@@ -31,15 +35,28 @@ def _keep_templates(app: Sphinx) -> None:
 
 def _write_few_alone(app: Sphinx) -> None:
     builder = app.builder
-    in_parallel = builder._write_parallel
+    in_parallel = getattr(builder, "_write_parallel", None)
+    record = Path(app.doctreedir, "own_pages.sha256")
 
     def write(names: Sequence[str], nproc: int) -> None:
+        digest = _own_pages_digest(app)
+        as_before = record.exists() and record.read_text(encoding="utf-8") == digest
         if len(names) > FEW:
             in_parallel(names, nproc)
         else:
             builder._write_serial(names)
+            for task in OWN_PAGES if as_before else ():
+                setattr(builder, task, lambda: None)
+        record.write_text(digest, encoding="utf-8")
 
-    builder._write_parallel = write
+    if in_parallel is not None:
+        builder._write_parallel = write
+
+
+def _own_pages_digest(app: Sphinx) -> str:
+    """Return a digest of what Sphinx's own pages show: the sidebar and the index."""
+    entries = app.env.domaindata["index"]["entries"]
+    return digest_of(sidebar_digest(app.env) + repr(sorted(entries.items())))
 
 
 def setup(app: Sphinx) -> None:
