@@ -90,7 +90,9 @@ def live(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests of the package, of the build and of the exercises."""
     install(session, "book", "test", "cluster")
-    session.run("pytest", "tests", "--ignore=tests/site", *session.posargs)
+    # two at a time: most of them wait for builds, which use every core
+    where = ("tests", "--ignore=tests/site", "-n", "2")
+    session.run("pytest", *where, *session.posargs)
 
 
 @nox.session
@@ -102,7 +104,7 @@ def check(session: nox.Session) -> None:
 
 @nox.session
 def notebooks(session: nox.Session) -> None:
-    """Run the built site's downloads where only the wheel is installed: [--either]."""
+    """Run downloads with only the wheel installed: [--either] [--share N] [NAME]."""
     wheels = sorted(DOWNLOADS.glob("*.whl"))
     if not wheels:
         session.error("there is no built site; run: nox -s build")

@@ -1,7 +1,7 @@
 """Run every downloaded notebook and script, each alone in an empty folder.
 
 Runs where only the wheel and its extras are installed, so it imports nothing of
-the build: python tests/run_downloads.py FOLDER [--either] [NAME ...]
+the build: python tests/run_downloads.py FOLDER [--either] [--share N] [NAME ...]
 """
 
 import argparse
@@ -63,16 +63,27 @@ def failed_to_run(path: Path) -> bool:
     return error is not None
 
 
-def choose(folder: Path, names: list[str], *, either: bool) -> list[Path]:
+def choose(
+    folder: Path, names: list[str], *, either: bool, share: int, turn: int
+) -> list[Path]:
     """Return the downloads to run: all, those of some pages, or, of each page in
-    turn, the notebook or the script."""
+    turn, the notebook or the script; and of these one in ``share``."""
     notebooks = sorted(folder.rglob("*.ipynb"))
     if names:
         notebooks = [path for path in notebooks if path.stem in names]
     pairs = [(path, path.with_suffix(".py")) for path in notebooks]
+    mine = pairs[turn % share :: share]
     if either:
-        return [pair[i % 2] for i, pair in enumerate(pairs)]
-    return [path for pair in pairs for path in pair]
+        return [pair[(i + turn // share) % 2] for i, pair in enumerate(mine)]
+    return [path for pair in mine for path in pair]
+
+
+def turn_of_commit() -> int:
+    """Return a number that differs from commit to commit, so that in a few runs of
+    a share all downloads have their turn; 0 outside a repository."""
+    command = ["git", "rev-list", "--count", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return int(done.stdout) if done.returncode == 0 else 0
 
 
 def main() -> int:
@@ -82,8 +93,19 @@ def main() -> int:
     parser.add_argument(
         "--either", action="store_true", help="the notebook or the script of a page"
     )
+    parser.add_argument(
+        "--share", type=int, default=1, metavar="N", help="every Nth page, in turn"
+    )
     options = parser.parse_args()
-    paths = choose(options.folder, options.names, either=options.either)
+    if options.share < 1:
+        parser.error("--share wants a number of at least 1")
+    paths = choose(
+        options.folder,
+        options.names,
+        either=options.either,
+        share=options.share,
+        turn=turn_of_commit(),
+    )
     if not paths:
         print(f"there is nothing to run in {options.folder}", file=sys.stderr)
         return 1

@@ -120,9 +120,13 @@ def read_grades(submission: Submission, cell: nbformat.NotebookNode) -> None:
             submission.problem = f"grading raised {raised}".partition("\n")[0]
             return
     text = "".join(o.text for o in cell.outputs if o.get("name") == "stdout")
-    if text.strip():
-        submission.grades = json.loads(text.strip().splitlines()[-1])
-    else:
+    lines = text.strip().splitlines()
+    try:
+        submission.grades = json.loads(lines[-1]) if lines else []
+    except ValueError:
+        submission.problem = "something in the notebook prints while it is graded"
+        return
+    if not submission.grades:
         submission.problem = "the notebook redirects what is printed"
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from nbformat.v4 import new_code_cell, new_output
 
 from bookbuild import labs
 
@@ -60,6 +61,14 @@ def test_a_class_is_graded_into_a_table(graded):
     assert "**lab1.t4**: 0 of 2. the notebook does not define `loss`." in told
     assert "Total: 18 of 20." in told
     assert "Not graded" in (folder / "dan" / "lab_1_feedback.md").read_text()
+
+
+def test_what_a_notebook_prints_into_its_grades_is_said(tmp_path):
+    submission = labs.Submission("ada", tmp_path / "lab_1.ipynb", 1)
+    printed = new_output("stream", name="stdout", text='[{"points": 2}]\nnoise\n')
+    labs.read_grades(submission, new_code_cell("", outputs=[printed]))
+    assert submission.grades == []
+    assert submission.problem.startswith("something in the notebook prints")
 
 
 def test_an_empty_folder_is_said(tmp_path, capsys):
