@@ -2,7 +2,10 @@
 
 import ast
 import json
+import subprocess
+import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,8 +18,10 @@ from bookbuild.execute import Job, PageError, Runner, hide_places, join_streams
 from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
 from bookbuild.pages import Cell, Page, discover, find, read_chapter
 from bookbuild.sphinx import chapters, results
-from bookbuild.sphinx.downloads import format_glued, install_cell, script_text
+from bookbuild.sphinx.archives import write_wheel, write_zips
+from bookbuild.sphinx.downloads import format_glued, script_text
 from bookbuild.sphinx.figures import DARK, darken
+from bookbuild.sphinx.install import install_cell
 
 ROOT = Path(__file__).parents[2]
 
@@ -228,6 +233,51 @@ class TestDownloads:
         after = new_code_cell("print(error)")
         exec(script_text(new_notebook(cells=[own, raising, after])), {})
         assert capsys.readouterr().out == "ZeroDivisionError: division by zero\nmine\n"
+
+
+class TestArchives:
+    def test_each_phase_has_a_zip_and_the_book_has_one(self, tmp_path):
+        names = ["book/04-nets/a", "examples/04_nets/plot_b", "book/05-more/c"]
+        for name in names:
+            path = tmp_path / f"{name}.ipynb"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(name)
+        (tmp_path / "phase-09.zip").touch()  # of notebooks that are no more
+        write_zips(tmp_path)
+        assert content(tmp_path / "ten-phases.zip") == {f"{n}.ipynb": n for n in names}
+        assert set(content(tmp_path / "phase-04.zip")) == {
+            "book/04-nets/a.ipynb",
+            "examples/04_nets/plot_b.ipynb",
+        }
+        assert sorted(path.name for path in tmp_path.glob("*.zip")) == [
+            *("phase-04.zip", "phase-05.zip", "ten-phases.zip")
+        ]
+        before = (tmp_path / "ten-phases.zip").read_bytes()
+        write_zips(tmp_path)
+        assert (tmp_path / "ten-phases.zip").read_bytes() == before
+
+    def test_pip_finds_the_wheel_in_the_index(self, tmp_path):
+        wheel = tmp_path / "root" / "_build" / "wheel" / "tenphases-9-py3-none-any.whl"
+        wheel.parent.mkdir(parents=True)
+        with zipfile.ZipFile(wheel, "w") as archive:
+            info = "tenphases-9.dist-info"
+            head = "Metadata-Version: 2.1\nName: tenphases\nVersion: 9\n"
+            archive.writestr(f"{info}/METADATA", head)
+            archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            archive.writestr(f"{info}/RECORD", "")
+        site = tmp_path / "site"
+        site.mkdir()
+        write_wheel(tmp_path / "root", site)
+        index = (site / "simple").as_uri()
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--isolated"]
+        command += ["--index-url", index, "-d", str(tmp_path / "got"), "tenphases"]
+        subprocess.run(command, check=True, capture_output=True)
+        assert (tmp_path / "got" / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def content(path: Path) -> dict[str, str]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
 class TestSite:

@@ -6,8 +6,6 @@ import json
 import mimetypes
 import re
 import shutil
-from collections.abc import Container
-from importlib.metadata import requires, version
 from pathlib import Path
 from textwrap import indent
 
@@ -15,78 +13,18 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from sphinx.application import Sphinx
 
-from bookbuild import OUTPUT, BuildError
+from bookbuild import BuildError
 from bookbuild.files import digest_of
 from bookbuild.myst import MystError, Resolver, number_equations, plain_markdown
 from bookbuild.pages import EXAMPLES, read_notebook
-from bookbuild.sphinx import results
+from bookbuild.sphinx import archives, results
 from bookbuild.sphinx.citations import cite, references_cell
 from bookbuild.sphinx.current import page_digest
+from bookbuild.sphinx.install import FOLDER, install_cell, used_by
 
-FOLDER = "downloads"
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>(?!\w+:)[\w./-]+)\)")
-INSTALL = """\
-# This page needs the book's package{too}; installed once, it stays.
-import importlib.util
-import subprocess
-import sys
-
-if any(importlib.util.find_spec(name) is None for name in {modules}):
-    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "{requirement}"], check=True)\
-"""
-UNKNOWN = """\
-# This page needs the book's package, tenphases{too}. If an import fails: download
-# the file {wheel} from the site, then run
-#     pip install "{wheel}[{extras}]"
-import tenphases  # noqa: F401\
-"""
-DATA = "data"  # the extra that tenphases needs for its data, on any page
-
-
-def wheel_name() -> str:
-    return f"tenphases-{version('tenphases')}-py3-none-any.whl"
-
-
-def extras_of(packages: Container[str]) -> dict[str, list[str]]:
-    """Return the extras of tenphases that a page needs, each with those packages
-    in it that the page imports."""
-    found: dict[str, list[str]] = {DATA: []}
-    for line in requires("tenphases"):
-        requirement = Requirement(line)
-        name = canonicalize_name(requirement.name)
-        extra = re.search(r"extra == ['\"](\w+)['\"]", str(requirement.marker))
-        if extra and name in packages:
-            found.setdefault(extra[1], []).append(name)
-    return found
-
-
-def used_by(result: dict) -> set[str]:
-    """Return the packages that a page imports, or whose files its loaders read."""
-    return {*result["versions"], *result["named"]}
-
-
-def install_cell(site_url: str, packages: Container[str] = ()) -> str:
-    """Return the code that makes a download run where nothing is installed.
-
-    ``packages`` are those that the page uses.
-    """
-    extras = extras_of(packages)
-    names = [name for extra, some in extras.items() if extra != DATA for name in some]
-    known = {
-        "too": f" and {', '.join(names)}" if names else "",
-        "modules": repr(("tenphases", *names)),
-        "extras": ",".join(extras),
-    }
-    if not site_url:
-        return UNKNOWN.format(wheel=wheel_name(), **known)
-    source = f"{site_url}{FOLDER}/{wheel_name()}"
-    requirement = f"tenphases[{known['extras']}] @ {source}"
-    return INSTALL.format(requirement=requirement, **known)
 
 
 def chapter_notebook(app: Sphinx, name: str) -> NotebookNode:
@@ -290,7 +228,12 @@ def common_digest(app: Sphinx) -> str:
     """Return a digest of what any download may take from the rest of the book."""
     standard = app.env.domains["std"]
     here = Path(__file__)
-    files = [here, here.with_name("citations.py"), here.parents[1] / "myst.py"]
+    ours = ("citations.py", "install.py")
+    files = [
+        here,
+        *(here.with_name(name) for name in ours),
+        here.parents[1] / "myst.py",
+    ]
     files += [Path(app.srcdir, name) for name in app.config.bibtex_bibfiles]
     known = [
         *(sorted(standard.labels.items()), sorted(standard.anonlabels.items())),
@@ -316,12 +259,13 @@ def _write_all(app: Sphinx, error: Exception | None) -> None:
         path = target / f"{name}.ipynb"
         if before.get(name) != digests[name] or not path.exists():
             write(app, name, path)
-    stamp.write_text(json.dumps(digests))
     for path in [*target.rglob("*.ipynb"), *target.rglob("*.py")]:
         if path.relative_to(target).with_suffix("").as_posix() not in digests:
             path.unlink()  # of a page that is no more, or has another name
-    for wheel in (Path(app.srcdir) / OUTPUT / "wheel").glob("*.whl"):
-        shutil.copy(wheel, target / wheel.name)
+    if digests != before or not (target / archives.ALL).exists():
+        archives.write_zips(target)
+    archives.write_wheel(Path(app.srcdir), target)
+    stamp.write_text(json.dumps(digests))
 
 
 def setup(app: Sphinx) -> None:

@@ -1,5 +1,6 @@
 """What a page says of its own run: a line under the title, and more at its end."""
 
+import re
 from datetime import date
 from html import escape
 
@@ -7,8 +8,11 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from bookbuild.sphinx import results
+from bookbuild.sphinx.archives import phase_zip
+from bookbuild.sphinx.install import FOLDER
 from bookbuild.sphinx.site import source_url
 
+INDEX = re.compile(r"book/(\d\d)-[\w-]+/index")  # of a phase
 TIMES = "book/appendix/times"
 DEVICES = {"cuda": "a GPU", "mps": "an Apple GPU", "cpu": "a CPU"}
 
@@ -39,12 +43,13 @@ def _add_bar(app: Sphinx, doctree: nodes.document) -> None:
     name = app.env.docname
     result = results.load(app.srcdir, name)
     if result is None:
+        _offer_zip(doctree, name)
         return
     app.env.note_dependency(str(results.path_of(app.srcdir, name)))
     up = "../" * name.count("/")
     links = [
-        (f"{up}downloads/{name}.ipynb", "Notebook", " download"),
-        (f"{up}downloads/{name}.py", "Script", " download"),
+        (f"{up}{FOLDER}/{name}.ipynb", "Notebook", " download"),
+        (f"{up}{FOLDER}/{name}.py", "Script", " download"),
     ]
     if app.config.tenphases_colab:
         links.append(
@@ -56,13 +61,27 @@ def _add_bar(app: Sphinx, doctree: nodes.document) -> None:
         f'<a href="{escape(url)}"{extra}>{label}</a>' for url, label, extra in links
     )
     bar = f'<p class="page-bar">{escape(ran_on(result))} <span>{anchors}</span></p>'
-    title = next(doctree.findall(nodes.title))
-    position = title.parent.index(title) + 1
-    title.parent.insert(position, nodes.raw("", bar, format="html"))
+    title = _below_title(doctree, bar)
     foot = f"{ran_on(result)} {made_with(result)}"
     times = f'<a href="{up}{TIMES}.html">Times of all pages</a>'
     html = f'<p class="page-run">{escape(foot)} {times}</p>'
     title.parent.append(nodes.raw("", html, format="html"))
+
+
+def _below_title(doctree: nodes.document, html: str) -> nodes.title:
+    title = next(doctree.findall(nodes.title))
+    position = title.parent.index(title) + 1
+    title.parent.insert(position, nodes.raw("", html, format="html"))
+    return title
+
+
+def _offer_zip(doctree: nodes.document, name: str) -> None:
+    """Offer, on the index of a phase, all of its notebooks at once."""
+    if match := INDEX.fullmatch(name):
+        link = f"../../{FOLDER}/{phase_zip(match[1])}"
+        text = "All notebooks of this phase (zip)"
+        anchor = f'<a href="{link}" download>{text}</a>'
+        _below_title(doctree, f'<p class="page-bar"><span>{anchor}</span></p>')
 
 
 def setup(app: Sphinx) -> None:
