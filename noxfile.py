@@ -48,6 +48,13 @@ def page(session: nox.Session) -> None:
 
 
 @nox.session
+def new(session: nox.Session) -> None:
+    """Write a page to start from: nox -s new -- chapter 04 my-page (or script)."""
+    install(session, "book")
+    session.run("python", "-m", "bookbuild.new", *session.posargs)
+
+
+@nox.session
 def worker(session: nox.Session) -> None:
     """Lend this machine to builds: nox -s worker -- tcp://HOST:8786 [--resources …]."""
     if not session.posargs:
