@@ -127,8 +127,11 @@ def _platform_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or usual)
 
 
-def require(module: str, wanted_by: str) -> ModuleType:
-    """Import an optional module, or raise DataError that says how to install it."""
+def require(module: str, wanted_by: str, *, extra: str = "data") -> ModuleType:
+    """Import an optional module, or raise DataError that says how to install it.
+
+    ``extra`` names the extra of tenphases that the module comes with.
+    """
     package = module.partition(".")[0]
     try:
         return importlib.import_module(module)
@@ -136,7 +139,7 @@ def require(module: str, wanted_by: str) -> ModuleType:
         # a package that is there but broken must show its own traceback
         if error.name is None or error.name.partition(".")[0] != package:
             raise
-        raise _missing(package, wanted_by) from error
+        raise _missing(package, wanted_by, extra) from error
 
 
 def package_file(package: str, file: str, wanted_by: str) -> Path:
@@ -158,10 +161,10 @@ def package_file(package: str, file: str, wanted_by: str) -> Path:
     return path
 
 
-def _missing(package: str, wanted_by: str) -> DataError:
+def _missing(package: str, wanted_by: str, extra: str = "data") -> DataError:
     return DataError(
         f"{wanted_by} needs the package {PIP_NAMES.get(package, package)}; "
-        "run: pip install 'tenphases[data]'"
+        f"run: pip install 'tenphases[{extra}]'"
     )
 
 
