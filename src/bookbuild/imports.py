@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from bookbuild.lazy import ANYTHING, asked_names, lazy_names
 from bookbuild.memory import remembered
 from bookbuild.versions import declared, packages_of
 
@@ -23,7 +24,12 @@ class Reached:
     files: set[Path] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)  # names, perhaps of a lazy package
     everything: bool = False  # a source could not be read: assume the worst
+
+    def add(self, other: "Reached") -> None:
+        for part in ("files", "modules", "named", "asked"):
+            getattr(self, part).update(getattr(other, part))
 
 
 def reach(sources: Iterable[str], package: Path) -> Reached:
@@ -33,36 +39,44 @@ def reach(sources: Iterable[str], package: Path) -> Reached:
     they and what they import are reached too. With a module are reached the files
     beside it that are not Python (a style, recorded measurements): nothing in the
     syntax says who reads them. A module that imports by computed names reaches its
-    whole folder. Loaders hand on names of modules as strings: those of packages that
-    tenphases declares count as named. A source that does not parse, such as one with
-    IPython magics, reaches everything.
+    whole folder; a lazy package (``bookbuild.lazy``), what it is asked for. Loaders
+    hand on names of modules as strings: those of packages that tenphases declares
+    count as named. A source that does not parse, such as one with IPython magics,
+    reaches everything.
     """
     every = frozenset(
         f for f in package.rglob("*") if f.is_file() and f.suffix != ".pyc"
     )
     reached = Reached()
-    waiting: set[Path] = set()
-
-    def follow(text: str, file: Path | None) -> None:
-        found = _imports_of(text, package, file, every)
-        waiting.update(found.files)
-        reached.modules.update(found.modules)
-        reached.named.update(found.named)
-
-    for source in sources:
-        try:
-            follow(source, None)
-        except SyntaxError:
-            reached.files, reached.everything = set(every), True
-            return reached
+    try:
+        for source in sources:
+            reached.add(_imports_of(source, package, None, every))
+    except SyntaxError:
+        return Reached(set(every), reached.modules, reached.named, everything=True)
+    waiting = reached.files | _asked_for(reached, every)
+    reached.files = set()
     while waiting:
         file = waiting.pop()
         if file not in reached.files:
             reached.files.add(file)
-            follow(file.read_text(encoding="utf-8"), file)
+            found = _imports_of(file.read_text(encoding="utf-8"), package, file, every)
+            reached.modules |= found.modules
+            reached.named |= found.named
+            waiting |= found.files | _asked_for(found, every)
     folders = {file.parent for file in reached.files}
     reached.files |= {f for f in every if f.suffix != ".py" and f.parent in folders}
     return reached
+
+
+def _asked_for(found: Reached, every: frozenset[Path]) -> set[Path]:
+    """Return the modules that code asks lazy packages for, which it imports."""
+    files = set()
+    for init in found.files:
+        if init.name == "__init__.py":
+            offered = lazy_names(init.read_text(encoding="utf-8"))
+            names = offered if ANYTHING in found.asked else found.asked & {*offered}
+            files |= {init.with_name(f"{offered[name]}.py") for name in names}
+    return files & every
 
 
 @cache  # most pages reach the same files
@@ -77,7 +91,7 @@ def _imports_of(
     # the package in which relative imports start; a page is in none
     around = file.parent.relative_to(package.parent).as_posix() if file else ""
     names, words, computed = _parse(text, package.name, around)
-    found = Reached()
+    found = Reached(asked=set(asked_names(text)))
     for name in names:
         first = name.partition(".")[0]
         if first == package.name:
@@ -86,7 +100,7 @@ def _imports_of(
             found.modules.add(first)
     if file is not None:
         found.named = {word for word in words if declared() & {*packages_of(word)}}
-        if computed:
+        if computed and not lazy_names(text):
             beside = (f for f in every if f.parent == file.parent)
             found.files.update(f for f in beside if f.suffix == ".py")
     return found

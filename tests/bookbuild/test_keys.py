@@ -174,3 +174,42 @@ def test_a_hidden_gpu_is_none(monkeypatch):
     monkeypatch.setenv("TENPHASES_DEVICE", "auto")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert profile()["device"] != "cuda"
+
+
+LAZY = """
+from importlib import import_module
+_MODULES = {"images": ("mnist", "cat"), "words": ("glove",)}
+def __getattr__(name):
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "modules"),
+    [
+        ("from tenphases import data\ndata.mnist()", {"images"}),
+        ("from tenphases.data import glove", {"words"}),
+        ("import tenphases.data as d\nd.cat, d.glove", {"images", "words"}),
+        ("from tenphases import data\nmnist = data.core.x", set()),
+        ("from tenphases import data\ngetattr(data, chosen)", {"images", "words"}),
+        ("s = 'from tenphases import data\\ndata.mnist()'", {"images"}),
+        ("x.mnist()", set()),
+    ],
+)
+def test_of_a_lazy_package_the_modules_that_are_asked_for_are_reached(
+    root, source, modules
+):
+    package = root / "src" / "tenphases"
+    (package / "data" / "__init__.py").write_text(LAZY)
+    for name in ("images", "words"):
+        (package / "data" / f"{name}.py").write_text("")
+    found = {file.stem for file in reach([source], package).files}
+    assert found & {"images", "words"} == modules
+
+
+def test_a_lazy_package_is_asked_in_any_cell(root):
+    package = root / "src" / "tenphases"
+    (package / "data" / "__init__.py").write_text(LAZY)
+    (package / "data" / "words.py").write_text("")
+    found = reach(["from tenphases import data", "data.glove()"], package)
+    assert package / "data" / "words.py" in found.files
