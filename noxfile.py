@@ -96,7 +96,7 @@ def live(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests of the package, of the build and of the exercises."""
-    install(session, "book", "test", "cluster")
+    install(session, "book", "test", "cluster", "lint")
     # two at a time: most of them wait for builds, which use every core
     where = ("tests", "--ignore=tests/site", "-n", "2")
     session.run("pytest", *where, *session.posargs)
@@ -134,10 +134,11 @@ def labs(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the style of modules, scripts and tests."""
+    """Check the style of modules, tests and pages."""
     install(session, "lint", editable=False)
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check", "src", "tests", "benchmarks", "noxfile.py")
+    session.run("python", "-m", "bookbuild.lint", env={"PYTHONPATH": "src"})
 
 
 @nox.session
