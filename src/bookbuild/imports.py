@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from bookbuild.lazy import ANYTHING, asked_names, lazy_names
+from bookbuild.lazy import asked_names, asked_of, lazy_names
 from bookbuild.memory import remembered
 from bookbuild.versions import declared, packages_of
 
@@ -74,8 +74,8 @@ def _asked_for(found: Reached, every: frozenset[Path]) -> set[Path]:
     for init in found.files:
         if init.name == "__init__.py":
             offered = lazy_names(init.read_text(encoding="utf-8"))
-            names = offered if ANYTHING in found.asked else found.asked & {*offered}
-            files |= {init.with_name(f"{offered[name]}.py") for name in names}
+            names = asked_of(offered, found.asked)
+            files |= {init.with_name(f"{name}.py") for name in names}
     return files & every
 
 
@@ -91,7 +91,7 @@ def _imports_of(
     # the package in which relative imports start; a page is in none
     around = file.parent.relative_to(package.parent).as_posix() if file else ""
     names, words, computed = _parse(text, package.name, around)
-    found = Reached(asked=set(asked_names(text)))
+    found = Reached(asked=set(asked_names(text, package.name)))
     for name in names:
         first = name.partition(".")[0]
         if first == package.name:

@@ -1,7 +1,7 @@
 """What every loader shares: the result, the profile, the cache and the split."""
 
-import importlib
 import os
+import pkgutil
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -134,7 +134,9 @@ def require(module: str, wanted_by: str, *, extra: str = "data") -> ModuleType:
     """
     package = module.partition(".")[0]
     try:
-        return importlib.import_module(module)
+        # not import_module: the build takes that, of a computed name, for an import
+        # of any module beside this one
+        return pkgutil.resolve_name(f"{module}:")
     except ModuleNotFoundError as error:
         # a package that is there but broken must show its own traceback
         if error.name is None or error.name.partition(".")[0] != package:
