@@ -6,9 +6,9 @@ What happens to the border that a classifier draws as its hidden layer grows? We
 train ten networks of each width, on ten samples of the same two moons, whose best
 possible border is known. Up to three units nearly all draw the same
 straight line, which is wrong. Wide ones scatter around the right border, each bent
-by the noise of its own sample. Single networks of medium width predict best, but a
-vote of ten wide networks comes close to the best border: width does not lead them
-astray in the same way.
+by the noise of its own sample. From eight units on, single networks predict about
+equally well, and a vote of ten wide ones comes close to the best border: width does
+not lead them astray in the same way.
 """
 
 import matplotlib.pyplot as plt
@@ -136,7 +136,8 @@ for ax, width in zip(axes.flat, (1, 2, 4, 16, 64, 256), strict=True):
 # the ten networks of one width vote. What all of them get wrong in the same way,
 # the vote gets wrong, too; what only single networks get wrong, it mends. (A network
 # with an accuracy of one half has its only unit switched off at all points, so that
-# no gradient reaches it.)
+# no gradient reaches it. The lines are medians, which do not mind single such
+# networks.)
 
 
 @torch.no_grad()
@@ -152,13 +153,14 @@ results = {width: measure(params) for width, params in nets.items()}
 own, new, vote = (torch.stack(parts) for parts in zip(*results.values(), strict=True))
 print(f"{'units':>5}{'own sample':>12}{'new points':>12}{'vote':>8}")
 for i, width in enumerate(WIDTHS):
-    print(f"{width:5}{own[i].mean():12.3f}{new[i].mean():12.3f}{vote[i]:8.3f}")
+    middle = [values[i].median() for values in (own, new)]
+    print(f"{width:5}{middle[0]:12.3f}{middle[1]:12.3f}{vote[i]:8.3f}")
 
-# sphinx_gallery_alt = "Accuracy against the number of hidden units, from 1 to 256. On their own samples the networks rise from about 0.82 to 1. On new points they rise to nearly 0.89 at 16 units and then fall slightly. With one unit a point or more may lie at 0.5. The vote of ten reaches the dashed line of the best border, at about 0.91, at 8 units and stays just below it."
+# sphinx_gallery_alt = "Accuracy against the number of hidden units, from 1 to 256. On their own samples the networks rise from about 0.84 to 1. On new points they rise to nearly 0.89 at 16 units and then fall slightly. With one unit a point or more may lie at 0.5. The vote of ten reaches the dashed line of the best border, at about 0.91, at 8 units and stays just below it."
 fig, ax = plt.subplots(figsize=(6.4, 3.2))
 lines = [(own, viz.BLUE, "own sample"), (new, viz.ORANGE, "new points")]
 for values, color, label in lines:
-    ax.plot(WIDTHS, values.mean(dim=1), color=color, label=label)
+    ax.plot(WIDTHS, values.median(dim=1).values, color=color, label=label)
     ax.plot(WIDTHS, values, ".", color=color, markersize=4, alpha=0.6)
 ax.plot(WIDTHS, vote, "s-", color=viz.GREEN, label="vote of ten, new points")
 ax.axhline(best, color=viz.INK, linestyle="--", linewidth=1, label="best border")
@@ -173,15 +175,16 @@ ax.minorticks_off()
 # Narrow networks err together: the vote of ten is hardly better than one. That
 # part of the error is called *bias*, and only another model helps against it. Wide
 # networks err each in its own way, which is called *variance*, and the vote removes
-# most of it. So does more data. More units cost little here: from 16 to 256 the
-# accuracy on new points falls by one or two percentage points, while that on the own
+# most of it. So does more data. More units cost little here: from 8 to 256 the
+# accuracy on new points changes by a percentage point or two, while that on the own
 # sample goes to one and says nothing any more.
 
-own, new = own.mean(dim=1), new.mean(dim=1)
+own, new = own.median(dim=1).values, new.median(dim=1).values
 narrow, medium, wide = (WIDTHS.index(width) for width in (3, 16, 256))
 assert own[wide] > 0.97 and own[wide] > own[narrow] + 0.05
 assert new[medium] > new[narrow] + 0.01 and new[medium] > new[0] + 0.015
-assert abs(new[medium] - new[wide]) < 0.04
+broad = new[WIDTHS.index(8) :]
+assert broad.max() - broad.min() < 0.04
 assert vote[wide] > new[wide] + 0.01 and vote[wide] > best - 0.025
 assert vote[narrow] - new[narrow] < vote[wide] - new[wide]
 assert vote[narrow] < best - 0.02

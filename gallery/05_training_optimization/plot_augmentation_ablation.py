@@ -96,10 +96,8 @@ for ax, name in zip(fig.axes[::8], ("as they are", *FIVE), strict=True):
 # begins with the same weights, so that we can subtract.
 
 
-def accuracy_with(changes, seed):
-    (x, y), (x_test, y_test) = DRAWS[seed]
-    torch.manual_seed(seed)
-    model = nn.Sequential(
+def small_network():
+    return nn.Sequential(
         nn.Conv2d(3, 16, 5, stride=4, padding=2),
         nn.ReLU(),
         nn.Conv2d(16, 32, 3, stride=2, padding=1),
@@ -107,6 +105,12 @@ def accuracy_with(changes, seed):
         nn.Flatten(),
         nn.Linear(32 * 16, 10),
     )
+
+
+def accuracy_with(changes, seed):
+    (x, y), (x_test, y_test) = DRAWS[seed]
+    torch.manual_seed(seed)
+    model = small_network()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for _ in range(150):
         rows = torch.randint(len(x), (40,))
