@@ -37,7 +37,7 @@ test_images, truths = data.digit_scenes(300, part="test", seed=SEED)
 # Two stages out of parts
 # -----------------------
 # The scenes, and the layers that look at them, are those of
-# :ref:`sphx_glr_examples_10_projects_plot_detection_one_shot`. At each of the 16 × 16
+# :ref:`sphx_glr_examples_10_projects_plot_detection_one_shot.py`. At each of the 16 × 16
 # cells stand six *anchors*: boxes of three sizes, square or upright. The first stage
 # says for each anchor whether it covers a digit, whichever, and how to move it. The
 # best 50 are the *proposals*. For each of them the second stage reads 5 × 5 points of

@@ -46,7 +46,7 @@ print("scenes", tuple(images.shape), "digits", sum(len(t["labels"]) for t in tar
 # Find ink, then read it
 # ----------------------
 # The baseline takes each connected patch of dark pixels for a candidate. Its reader
-# is the network of :ref:`sphx_glr_examples_10_projects_plot_mnist_cnn`, trained on the
+# is the network of :ref:`sphx_glr_examples_10_projects_plot_mnist_cnn.py`, trained on the
 # patches of a thousand training scenes, with an eleventh class for what is no digit.
 # ``roi_align`` brings every patch to 20 × 20 pixels.
 
@@ -299,7 +299,7 @@ for ax, i in zip(axes.flat, worst, strict=True):
 # Seeing a digit is easier than reading it: many of the missed digits have a box, with
 # the wrong name. Others touch each other, lie under a scrap, or are small and pale,
 # and cells of eight pixels do not see much of those.
-# :ref:`sphx_glr_examples_10_projects_plot_detection_faster_rcnn` gives each box a
+# :ref:`sphx_glr_examples_10_projects_plot_detection_faster_rcnn.py` gives each box a
 # second look. For it we leave the predictions here.
 
 torch.save((predictions, milliseconds), artifact("one_shot.pt"))
