@@ -96,7 +96,7 @@ def main() -> int:
     parser.add_argument(
         "--share", type=int, default=1, metavar="N", help="every Nth page, in turn"
     )
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()  # names may follow options
     if options.share < 1:
         parser.error("--share wants a number of at least 1")
     paths = choose(
