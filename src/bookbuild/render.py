@@ -19,6 +19,7 @@ SITE_SOURCES = (
     *("index.md", "book", "gallery", "_config.yml", "_toc.yml", "constraints.txt"),
     *("src", "pyproject.toml", str(RESULTS)),
 )
+HERE = Path(__file__).parent
 RENDERERS = ("sphinx", "myst-nb", "sphinx-gallery", "sphinx-book-theme")
 
 
@@ -105,9 +106,10 @@ class Renderer:
         if self._current(digest):
             print("rendering: nothing has changed", flush=True)
             return True
-        if not self.stamp.exists():
-            # The last rendering did not end well, so begin anew: Sphinx warns of a
-            # page only when it reads it, and the same warning would pass unseen.
+        if self._renderer_of_last_time() != json.loads(digest)["renderer"]:
+            # Sphinx would keep what other code has made of a page. And if the last
+            # rendering did not end well, it would warn of no page that it need not
+            # read again, so the same warning would pass unseen.
             shutil.rmtree(self.root / OUTPUT / ".doctrees", ignore_errors=True)
         self.stamp.unlink(missing_ok=True)
         print("rendering", flush=True)
@@ -128,6 +130,12 @@ class Renderer:
                 text=True,
             )
 
+    def _renderer_of_last_time(self) -> list[str] | None:
+        """Return what rendered the site, or None if it did not end well."""
+        if not self.stamp.exists():
+            return None
+        return json.loads(self.stamp.read_text(encoding="utf-8")).get("renderer")
+
     def _current(self, digest: str) -> bool:
         return _is(self.stamp, digest) and (self.root / SITE / "index.html").exists()
 
@@ -135,7 +143,10 @@ class Renderer:
         """Return a hash of all that the rendered site depends on."""
         known = {
             "files": hash_files(self.root, *SITE_SOURCES),
-            "versions": [version_or_absent(name) for name in RENDERERS],
+            "renderer": [
+                hash_files(HERE, "sphinx", "myst.py", "pages.py"),
+                *(version_or_absent(name) for name in RENDERERS),
+            ],
             "site": [repository(), site_url(), colab_url(repository())],
             "partial": self.partial,
         }

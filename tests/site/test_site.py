@@ -177,6 +177,18 @@ def test_every_download_is_there_and_sound(soups):
             ast.parse(text)
 
 
+def test_each_phase_offers_its_notebooks_in_a_zip(soups):
+    offered = {
+        local_target(page, link["href"])[0]
+        for page, soup in soups.items()
+        for link in soup.select(".page-zip a[download]")
+    }
+    assert len(offered) == 10
+    for path in offered:
+        names = zipfile.ZipFile(path).namelist()
+        assert names and all(name.endswith(".ipynb") for name in names)
+
+
 def test_downloaded_notebooks_read_well_in_plain_jupyter():
     leftovers = re.compile(r"\{[\w:]+\}`|^:::|^```\{|^\([\w-]+\)=$|:\w+:`", re.M)
     for path in (SITE / "downloads").rglob("*.ipynb"):

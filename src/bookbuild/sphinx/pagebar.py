@@ -81,7 +81,7 @@ def _offer_zip(doctree: nodes.document, name: str) -> None:
         link = f"../../{FOLDER}/{phase_zip(match[1])}"
         text = "All notebooks of this phase (zip)"
         anchor = f'<a href="{link}" download>{text}</a>'
-        _below_title(doctree, f'<p class="page-bar"><span>{anchor}</span></p>')
+        _below_title(doctree, f'<p class="page-zip">{anchor}</p>')
 
 
 def setup(app: Sphinx) -> None:
