@@ -25,7 +25,7 @@ from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
 from bookbuild import TIME_LIMIT, PageError
-from bookbuild.pages import Cell, Page
+from bookbuild.pages import Cell, Page, visible_text
 from bookbuild.warm import ForkedKernel, ForkServer
 
 OUTPUT_LIMIT = 10_000_000  # bytes that one page may send
@@ -300,10 +300,3 @@ def check_outputs(page: Page, outputs: list[list[dict]]) -> None:
             if "expect-nan" not in cell.tags and NOT_A_NUMBER.search(text):
                 message = f"the output holds a number that is none:\n{text}"
                 raise PageError(describe(page, cell, message))
-
-
-def visible_text(output: dict) -> str:
-    """Return an output's text as a reader sees it."""
-    if output["output_type"] == "stream":
-        return output["text"]
-    return output.get("data", {}).get("text/plain", "")

@@ -20,6 +20,7 @@ PARSERS = ("myst-nb", "myst-parser", "markdown-it-py", "sphinx-gallery")
 
 _known: dict[str, Any] = {}  # from earlier builds
 _asked: dict[str, Any] = {}  # in this one
+_answers: dict[tuple, Any] = {}  # the same, without a digest of long arguments
 
 
 def remembered(function: Callable) -> Callable:
@@ -31,6 +32,12 @@ def remembered(function: Callable) -> Callable:
 
     @wraps(function)
     def ask(*arguments: str) -> Any:
+        question = (function, *arguments)
+        if question not in _answers:
+            _answers[question] = look_up(*arguments)
+        return _answers[question]
+
+    def look_up(*arguments: str) -> Any:
         made_by = [_digest_of_module(function.__module__), function.__name__]
         key = digest_of(json.dumps([*made_by, *arguments]))
         if key not in _asked:

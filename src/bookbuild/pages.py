@@ -228,3 +228,10 @@ def find(pages: list[Page], name: str) -> Page:
             return page
     known = ", ".join(page.label for page in pages)
     raise BuildError(f"there is no page called {name}; the pages are {known}.")
+
+
+def visible_text(output: dict) -> str:
+    """Return an output's text as a reader sees it."""
+    if output["output_type"] == "stream":
+        return output["text"]
+    return output.get("data", {}).get("text/plain", "")

@@ -1,6 +1,7 @@
 """Whole builds of a tiny book: what a maintainer sees."""
 
 import json
+import shutil
 
 import nbformat
 from bs4 import BeautifulSoup
@@ -188,6 +189,30 @@ def test_every_page_shows_the_sidebar_as_it_is_now(tiny_book):
         page = tiny_book.html(name)
         assert "Another title" in page and "Page three" not in page, name
     assert not (tiny_book.root / "_build" / "html" / "book" / "three.html").exists()
+
+
+def test_the_gallery_is_written_when_it_changed_or_is_gone(tiny_book):
+    tiny_book.chapter("beside", "Prose.\n")
+    assert tiny_book.build()[0] == 0
+    listed = tiny_book.root / "examples" / "one" / "index.rst"
+    before = listed.stat().st_mtime_ns
+    tiny_book.chapter("beside", "Other prose.\n")
+    assert tiny_book.build()[0] == 0
+    assert listed.stat().st_mtime_ns == before
+
+    header = "One\n---\n\nThe first of all.\n"
+    tiny_book.write("gallery/one/GALLERY_HEADER.rst", header)
+    tiny_book.script("plot_line", "print('drawn')\n\n# %%\n# And said.\n")
+    status, output = tiny_book.build()
+    assert status == 0, output
+    assert "The first of all." in tiny_book.html("examples/one/index")
+    assert "And said." in tiny_book.html("examples/one/plot_line")
+
+    shutil.rmtree(tiny_book.root / "examples")
+    tiny_book.chapter("beside", "Prose.\n")
+    status, output = tiny_book.build()
+    assert status == 0, output
+    assert "drawn" in tiny_book.html("examples/one/plot_line")
 
 
 def test_one_page_alone(tiny_book):

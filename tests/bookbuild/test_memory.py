@@ -28,6 +28,7 @@ def fresh(monkeypatch):
     def begin():
         monkeypatch.setattr(memory, "_known", {})
         monkeypatch.setattr(memory, "_asked", {})
+        monkeypatch.setattr(memory, "_answers", {})
         monkeypatch.setattr(memory, "_modules", {})
 
     begin()
@@ -71,6 +72,7 @@ def test_other_code_or_other_parsers_are_asked_anew(fresh, monkeypatch):
     calls = []
     double = counted(calls)
     double("a")
+    monkeypatch.setattr(memory, "_answers", {})
     monkeypatch.setattr(memory, "_modules", {})
     monkeypatch.setattr(memory, "version", lambda package: "another")
     double("a")

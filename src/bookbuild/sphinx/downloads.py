@@ -253,7 +253,8 @@ def _write_all(app: Sphinx, error: Exception | None) -> None:
     stamp = Path(app.doctreedir, "downloads.json")
     before = json.loads(stamp.read_text()) if stamp.exists() else {}
     common = common_digest(app)
-    names = sorted(n for n in app.env.found_docs if results.load(app.srcdir, n))
+    root = Path(app.srcdir)
+    names = sorted(n for n in app.env.found_docs if results.path_of(root, n).exists())
     digests = {name: digest_of(common + page_digest(app, name)) for name in names}
     for name in names:
         path = target / f"{name}.ipynb"
@@ -264,7 +265,7 @@ def _write_all(app: Sphinx, error: Exception | None) -> None:
             path.unlink()  # of a page that is no more, or has another name
     if digests != before or not (target / archives.ALL).exists():
         archives.write_zips(target)
-    archives.write_wheel(Path(app.srcdir), target)
+    archives.write_wheel(root, target)
     stamp.write_text(json.dumps(digests))
 
 

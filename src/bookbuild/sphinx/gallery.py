@@ -10,11 +10,10 @@ from pathlib import Path
 from textwrap import indent
 
 from sphinx.application import Sphinx
-from sphinx_gallery import gen_rst
+from sphinx_gallery import gen_gallery, gen_rst
 
-from bookbuild.execute import visible_text
-from bookbuild.files import digest_of
-from bookbuild.pages import EXAMPLES, GALLERY
+from bookbuild.files import digest_of, hash_files
+from bookbuild.pages import EXAMPLES, GALLERY, visible_text
 from bookbuild.sphinx import results
 
 ALT = re.compile(r"^# sphinx_gallery_alt = (['\"])(.*)\1\s*$", re.M)
@@ -81,27 +80,41 @@ def _page_name(root: Path, script: Path) -> str:
     return f"{EXAMPLES}/{place.as_posix()}"
 
 
-def _write_again(app: Sphinx) -> None:
+def _write_what_changed(app: Sphinx) -> None:
     """Have Sphinx-Gallery write those pages again whose results have changed.
 
-    By itself it judges whether a page is current by the script alone.
+    By itself it judges whether a page is current by the script alone. And it parses
+    every script thrice to find that there is nothing to do; then it is not asked.
     """
     root = Path(app.srcdir)
     record = Path(app.doctreedir, "gallery.json")
     before = json.loads(record.read_text()) if record.exists() else {}
+    now = _digests(root)
+    if now == before and all((root / f"{name}.rst").exists() for name in now):
+        return
+    for name in now:
+        if now[name] != before.get(name):
+            (root / f"{name}.py.md5").unlink(missing_ok=True)
+    gen_gallery.generate_gallery_rst(app)
+    record.write_text(json.dumps(now))
+
+
+def _digests(root: Path) -> dict[str, str]:
+    """Return for each page of the gallery a digest of all that it is made from."""
     ours = Path(__file__).read_bytes() + (root / "_config.yml").read_bytes()
-    digests = {}
+    made_from = {f"{EXAMPLES}/index": hash_files(root, GALLERY).encode()}
     for script in (root / GALLERY).rglob("plot_*.py"):
         name = _page_name(root, script)
         result = results.path_of(root, name)
-        shown = result.read_bytes() if result.exists() else b""
-        digests[name] = digest_of(ours + shown)
-        if digests[name] != before.get(name):
-            (root / f"{name}.py.md5").unlink(missing_ok=True)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(digests))
+        made_from[name] = result.read_bytes() if result.exists() else b""
+    return {name: digest_of(ours + content) for name, content in made_from.items()}
 
 
 def setup(app: Sphinx) -> None:
     gen_rst.execute_code_block = render_block
-    app.connect("builder-inited", _write_again, priority=100)
+    listeners = app.events.listeners["builder-inited"]
+    theirs = gen_gallery.generate_gallery_rst
+    # exactly one: were there none, a newer Sphinx-Gallery might show old results
+    [step] = [listener for listener in listeners if listener.handler is theirs]
+    app.disconnect(step.id)
+    app.connect("builder-inited", _write_what_changed)

@@ -7,16 +7,29 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
+from bookbuild.sphinx import PARTS
+
 # what these extensions import only when Sphinx sets them up
 LATER = ("myst_nb.sphinx_ext", "sphinx.builders.html", "sphinx.search.en")
 # how MyST-NB executes, which it never does here; it takes most of a second to import
 EXECUTORS = {"cache": "Cache", "direct": "Direct", "inline": "Inline"}
+# These are imported for what is off here: figures of social cards, Jupyter's web
+# server. Where they are absent, Sphinx-Gallery and jupytext do the rest of their work.
+UNUSED = (
+    "matplotlib",
+    "jupytext.sync_contentsmanager",
+    "jupytext.async_contentsmanager",
+)
 
 
 def preload() -> None:
     look_up_entry_points_once()
     leave_out()
-    for name in (*runpy.run_path("conf.py")["extensions"], *LATER):
+    from sphinx.application import builtin_extensions
+
+    ours = (f"bookbuild.sphinx.{part}" for part in PARTS)
+    asked_for = runpy.run_path("conf.py")["extensions"]
+    for name in (*asked_for, *builtin_extensions, *ours, *LATER):
         # Sphinx itself will say what is wrong with an extension, and better
         with contextlib.suppress(ImportError), contextlib.redirect_stdout(None):
             import_module(name)
@@ -36,9 +49,8 @@ def look_up_entry_points_once() -> None:
 
 
 def leave_out() -> None:
-    # Two extensions import matplotlib, which takes a second, for features that are
-    # off here; where there is none, they do the rest of their work.
-    sys.modules["matplotlib"] = None
+    for name in UNUSED:
+        sys.modules[name] = None
     for name, kind in EXECUTORS.items():
         module = ModuleType(f"myst_nb.core.execute.{name}")
         setattr(module, f"NotebookClient{kind}", None)
