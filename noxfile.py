@@ -11,6 +11,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["build"]
 
 DOWNLOADS = Path("_build/html/downloads")
+FORMATTED = ("src", "tests", "benchmarks", "noxfile.py")
 EXTRAS = "data,notebook,tools,vision,deploy,control"
 
 
@@ -134,11 +135,14 @@ def labs(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the style of modules, tests and pages."""
+    """Check style and spelling of modules, tests and pages: [PAGE ...]."""
     install(session, "lint", editable=False)
-    session.run("ruff", "check", *session.posargs)
-    session.run("ruff", "format", "--check", "src", "tests", "benchmarks", "noxfile.py")
-    session.run("python", "-m", "bookbuild.lint", env={"PYTHONPATH": "src"})
+    if not session.posargs:
+        session.run("ruff", "check")
+        session.run("ruff", "format", "--check", *FORMATTED)
+        session.run("zizmor", "--offline", "--quiet", ".github")
+    pages = ("python", "-m", "bookbuild.lint", *session.posargs)
+    session.run(*pages, env={"PYTHONPATH": "src"})
 
 
 @nox.session

@@ -250,6 +250,9 @@ for n in (1, 16, 1024):
     parts[-1] = runs[:, -1].mean()  # it does not come at every step
     shares[n] = parts / parts.sum()
 
+# %%
+# Each bar is a step, divided into its stages.
+
 # sphinx_gallery_alt = "Three horizontal bars, for 1, 16 and 1,024 points, each divided into arithmetic, making values, ordering, sweeping back and collector. The arithmetic is the smallest or second smallest part in all of them. The collector has next to nothing at 1 point and grows with the batch."
 fig, ax = plt.subplots(figsize=(7.2, 2.2))
 left = torch.zeros(3)

@@ -27,9 +27,7 @@ SEEDS = range(6)
 # ------------------
 # Each works on a batch of shape (B, 3, 32, 32) and draws for every image on its
 # own. *Mirror* flips left to right; *move* shifts by up to four pixels and
-# mirrors what comes in at the edge; *light* changes brightness and contrast;
-# *colours* shuffles red, green and blue in half of the images; *erase* blanks a
-# square of eight by eight.
+# mirrors what comes in at the edge.
 
 
 def uniform(x):
@@ -49,6 +47,11 @@ def move(x, most=4):
     return padded[
         images, channels[:, None, None], rows[:, None, :, None], columns[:, None, None]
     ]
+
+
+# %%
+# *Light* changes brightness and contrast; *colours* shuffles red, green and blue in
+# half of the images; *erase* blanks a square of eight by eight.
 
 
 def light(x):
@@ -124,6 +127,9 @@ def accuracy_with(changes, seed):
     with torch.no_grad():
         return (model(x_test).argmax(dim=1) == y_test).float().mean().item()
 
+
+# %%
+# Twelve variants: nothing, all five, each of the five alone, and all but each.
 
 DRAWS = [
     [part.tensors for part in (patches.train, patches.test)]

@@ -1,6 +1,6 @@
 """
-Does the range test pick the winner?
-====================================
+Does the range test pick winners?
+=================================
 
 A range test lets the learning rate grow at every step until the loss explodes,
 and several rules read a peak rate off the curve: its steepest point, its lowest

@@ -210,7 +210,7 @@ if compiler:
 # Does it pay?
 # ------------
 # One thread, tensors of 256 columns and more and more rows, candidates in turns, of
-# each the fastest round. On the left the values alone, on the right with gradients.
+# each the fastest round.
 
 ROWS = [4, 16, 64, 256, 1024, 4096, budget(cpu=16384, gpu=65536)]
 times = {(name, back): [] for back in (False, True) for name in candidates}
@@ -235,6 +235,9 @@ for rows in ROWS:
         ]
         for name, taken in zip(candidates, zip(*rounds, strict=True), strict=True):
             times[name, back].append(1e9 * min(taken) / (rows * 256))
+
+# %%
+# On the left the values alone, on the right with gradients.
 
 # sphinx_gallery_alt = "Two line charts with logarithmic axes, nanoseconds for an element over the number of elements; left values alone, right with gradients. Three curves each: four operations, torch.compile, C++ kernel. All fall steeply with the size at first. For large tensors the curve of the four operations lies above the others."
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), sharey=True)

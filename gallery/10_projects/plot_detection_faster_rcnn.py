@@ -115,6 +115,9 @@ def detect(model, image):
     return {name: part.cpu() for name, part in found.items()}
 
 
+# %%
+# After the training the test scenes come one at a time, against the clock.
+
 model = train(epochs=budget(cpu=2, gpu=30))
 predictions, moments = [], []
 for image in test_images:

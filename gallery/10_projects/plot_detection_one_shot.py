@@ -190,6 +190,9 @@ def detect(model, images):
     return predictions
 
 
+# %%
+# We train, find the digits of the test scenes, and time scenes that come one by one.
+
 set_seed(SEED)
 model = build().to(device, memory_format=torch.channels_last)
 nn.init.constant_(model[-1].bias[:1], -3.0)  # nothing is there, at first

@@ -171,8 +171,7 @@ class Experience:
 # %%
 # They act at random at first and ever less so, down to one step in twenty. Every
 # thousand steps we test the greedy policy on 20 episodes, and keep a copy of each
-# agent as it was at its best. We do all of it twice: with a target network that is
-# renewed every 250 steps, and without one.
+# agent as it was at its best.
 
 
 def overwrite(copy, layers, who):
@@ -203,6 +202,10 @@ def learn(renew):
             overwrite(best, online, tests[-1] >= torch.stack(tests).amax(dim=0))
     return torch.stack(tests), torch.stack(values), online, best
 
+
+# %%
+# We do all of it twice: with a target network that is renewed every 250 steps, and
+# without one.
 
 curves, claims = {}, {}
 for name, renew in {"target network": 250, "no target network": 0}.items():

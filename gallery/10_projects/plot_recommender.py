@@ -4,7 +4,7 @@ What to recommend to a newcomer
 
 Can learnt tastes say more than a list of the most watched films, and how many
 ratings must a newcomer give first? We split MovieLens 100K by time and follow the
-newcomers. Matrix factorization guesses their stars hardly better than film means do,
+newcomers. Matrix factorisation guesses their stars hardly better than film means do,
 and its ten best films please fewer than the most watched ten. The question was wrong:
 people choose what they rate. Asked which films will be chosen and liked, counts of
 common viewers overtake the popular list after about ten ratings. Two towers need
@@ -127,7 +127,7 @@ def neighbours(given, about):
 
 
 # %%
-# Matrix factorization
+# Matrix factorisation
 # --------------------
 # What the means leave over is explained by eight tastes: a person's vector times a
 # film's. With the films' vectors fixed, each person's is a ridge regression, and the
