@@ -3,10 +3,10 @@
 Run ``python book/draw_logo.py``; it writes four files to book/assets.
 
 Ten dots, one a phase, stand in columns of four, three, two and one: a small
-network that narrows to its answer. Blue and orange are the figures' own and
-have a contrast of at least 3:1 on white and on the dark page, so one file
-serves both themes. The icon leaves the edges out: at 16 pixels a dot is three
-pixels wide and a line would be grey mist.
+network that narrows to its answer. Each has its phase's hue, as lines and cards have
+in book/assets/book.css, at a lightness with a contrast of at least 3:1 on white and
+on the dark page, so one file serves both themes. The icon leaves the edges out: at 16
+pixels a dot is three pixels wide and a line would be grey mist.
 """
 
 import itertools
@@ -19,6 +19,10 @@ from tenphases import viz
 
 ASSETS = Path(__file__).parent / "assets"
 COLUMNS = (4, 3, 2, 1)
+HUES = (
+    *("#4688e8", "#0897be", "#029f8c", "#25a351", "#829403"),
+    *("#ac8205", "#d36614", "#d95960", "#ca5b9f", "#996fda"),
+)
 
 
 def nodes(step: float) -> list[list[tuple[float, float]]]:
@@ -55,12 +59,10 @@ def svg(step: float, radius: float, width: float = 0) -> str:
             f'<path d="{path}" stroke="{viz.GREY}" stroke-width="{width:g}" '
             'stroke-opacity=".6"/>'
         )
-    for column in columns:
-        color = viz.ORANGE if len(column) == 1 else viz.BLUE
-        lines += [
-            f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="{color}"/>'
-            for x, y in column
-        ]
+    lines += [
+        f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="{hue}"/>'
+        for (x, y), hue in zip(itertools.chain(*columns), HUES, strict=True)
+    ]
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -71,10 +73,8 @@ def draw(ax, step: float, radius: float, width: float = 0) -> None:
         for a, b in edges(columns):
             xs, ys = zip(a, b, strict=True)
             ax.plot(xs, ys, color=viz.GREY, alpha=0.6, linewidth=width, zorder=1)
-    for column in columns:
-        color = viz.ORANGE if len(column) == 1 else viz.BLUE
-        for xy in column:
-            ax.add_patch(Circle(xy, radius, color=color, linewidth=0, zorder=2))
+    for xy, hue in zip(itertools.chain(*columns), HUES, strict=True):
+        ax.add_patch(Circle(xy, radius, color=hue, linewidth=0, zorder=2))
     ax.set(xlim=(0, 64), ylim=(0, 64), aspect="equal")
     ax.set_axis_off()
 

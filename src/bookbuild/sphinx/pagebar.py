@@ -34,8 +34,8 @@ def made_with(result: dict) -> str:
     """Say which versions made the outputs, and under which key they are stored."""
     versions = ", ".join(f"{n} {v}" for n, v in sorted(result["versions"].items()))
     return (
-        f"Python {result['python']}{f', {versions}' if versions else ''}; "
-        f"{result['cpu_seconds']:.0f} s of CPU time; result {result['key'][:12]}."
+        f"Made by Python {result['python']}{f', {versions}' if versions else ''} "
+        f"in {result['cpu_seconds']:.0f} s of CPU time; result {result['key'][:12]}."
     )
 
 
@@ -57,14 +57,13 @@ def _add_bar(app: Sphinx, doctree: nodes.document) -> None:
         )
     if edit := source_url(app, name):
         links.append((edit, "Edit", ""))
-    anchors = " · ".join(
+    anchors = " ".join(
         f'<a href="{escape(url)}"{extra}>{label}</a>' for url, label, extra in links
     )
     bar = f'<p class="page-bar">{escape(ran_on(result))} <span>{anchors}</span></p>'
     title = _below_title(doctree, bar)
-    foot = f"{ran_on(result)} {made_with(result)}"
     times = f'<a href="{up}{TIMES}.html">Times of all pages</a>'
-    html = f'<p class="page-run">{escape(foot)} {times}</p>'
+    html = f'<p class="page-run">{escape(made_with(result))} {times}</p>'
     title.parent.append(nodes.raw("", html, format="html"))
 
 
