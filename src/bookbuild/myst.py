@@ -40,6 +40,7 @@ class Resolver:
 
     roles: dict[str, Callable[[str], str]]
     link: Callable[[str, str], str]  # (text, path) -> Markdown
+    online: str = ""  # a link to the page itself, if the site's address is known
     exercise_titles: dict[str, str] = field(default_factory=dict)
 
 
@@ -97,6 +98,9 @@ def _directive(name: str, argument: str, body: list[str], resolver) -> list[str]
         return [""]
     if name == "math":
         return ["", "$$", *body, "$$", ""]
+    if name == "explorer":  # its text speaks of what only the site has
+        there = f"*The page on the site has an explorer here: {resolver.online}.*"
+        return ["", there, ""] if resolver.online else [""]
     if name == "tab-set":
         return _blocks(body, resolver)
     if name in BOXES:

@@ -182,10 +182,18 @@ class TestMyst:
                 "> **Linux**\n>\n> run",
             ),
             (":::{exercise-start} Do\n:label: e\n:::", "### Exercise: Do"),
+            # there is nothing to try in a notebook
+            ("One.\n:::{explorer} x\nTry it.\n:::\nTwo.", "One.\n\nTwo."),
         ],
     )
     def test_becomes_plain_markdown(self, myst, markdown):
         assert plain(myst) == markdown
+
+    def test_an_explorer_becomes_a_link_where_the_site_has_an_address(self):
+        there = "[Page](https://book.test/page.html)"
+        resolver = Resolver(roles={}, link=lambda *_: "", online=there)
+        text = plain_markdown(":::{explorer} x\nTry it.\n:::", resolver)
+        assert there in text and "Try it" not in text
 
     def test_a_solution_bears_its_exercises_title(self):
         text = ":::{exercise-start} Do\n:label: e\n:::\n:::{solution-start} e\n:::"

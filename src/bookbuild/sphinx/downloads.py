@@ -134,6 +134,7 @@ def make_resolver(app: Sphinx, name: str, text: str, glued: dict) -> Resolver:
             "term": lambda t: split_target(t)[0] or split_target(t)[1],
         },
         link=link,
+        online=page_link(name, env.titles[name].astext()) if base else "",
     )
 
 
