@@ -4,7 +4,7 @@ from importlib import import_module
 
 PARTS = (
     *("site", "current", "quick", "numbering", "chapters", "gallery", "figures"),
-    *("pagebar", "phaseline", "downloads", "times", "explorer"),
+    *("pagebar", "phaseline", "downloads", "times", "explorer", "progress"),
 )
 
 
