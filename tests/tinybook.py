@@ -36,7 +36,8 @@ class TinyBook:
             shutil.copy(ROOT / name, root / name)
         (root / "src").mkdir()
         (root / "src" / "tenphases").symlink_to(ROOT / "src" / "tenphases")
-        shutil.copytree(ROOT / "book" / "assets", root / "book" / "assets")
+        for name in ("assets", "templates"):
+            shutil.copytree(ROOT / "book" / name, root / "book" / name)
         self.write("book/references.bib", BIBLIOGRAPHY)
         self.write("index.md", "# A tiny book\n")
         self.write("gallery/GALLERY_HEADER.rst", "Gallery\n=======\n\nAll of it.\n")
