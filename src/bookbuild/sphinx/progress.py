@@ -36,25 +36,22 @@ def contents(app: Sphinx, env: BuildEnvironment) -> dict[str, dict[str, int]]:
     return found
 
 
-def _counting(app: Sphinx) -> set[str]:
-    """Return the pages that show how far the reader has come."""
-    return {app.config.root_doc, *contents(app, app.env)}
-
-
 def _count_anew(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Return the pages to write again, since there is more or less to count."""
     before = getattr(env, "tenphases_progress", None)
     env.tenphases_progress = contents(app, env)
-    return [] if before == env.tenphases_progress else sorted(_counting(app))
+    counting = [app.config.root_doc, *env.tenphases_progress]
+    return [] if before == env.tenphases_progress else counting
 
 
 def _add_list(app: Sphinx, name: str, template: str, context: dict, doctree) -> None:
-    if doctree is None or name not in _counting(app):
-        return
     known = app.env.tenphases_progress
-    shown = known if name == app.config.root_doc else {name: known[name]}
-    # a page's text cannot end the element: names hold no "<"
-    context["body"] += LIST.format(json.dumps(shown))
+    if name in known:
+        known = {name: known[name]}
+    elif name != app.config.root_doc:
+        return
+    # nothing here can end the element: the names of pages hold no "<"
+    context["body"] += LIST.format(json.dumps(known))
 
 
 def setup(app: Sphinx) -> None:
