@@ -112,14 +112,11 @@ def check(session: nox.Session) -> None:
 
 @nox.session
 def notebooks(session: nox.Session) -> None:
-    """Run downloads with only the wheel installed: [--either] [--share N] [NAME]."""
-    wheels = sorted(DOWNLOADS.glob("*.whl"))
-    if not wheels:
+    """Run downloads with only what they ask for: [--either] [--share N] [NAME]."""
+    if not any(DOWNLOADS.glob("*.whl")):
         session.error("there is no built site; run: nox -s build")
-    wheel = f"tenphases[{EXTRAS}] @ {wheels[-1].resolve().as_uri()}"
-    session.install("-q", "-c", "constraints.txt", wheel)
-    # the same version may hold other code than the last time
-    session.install("-q", "--reinstall-package", "tenphases", "--no-deps", wheel)
+    # what drives them; each group of pages gets an environment of its own
+    session.install("-q", "-c", "constraints.txt", "uv", "nbclient")
     keep_bytecode(session)
     session.run("python", "tests/run_downloads.py", str(DOWNLOADS), *session.posargs)
 
@@ -140,9 +137,32 @@ def lint(session: nox.Session) -> None:
     if not session.posargs:
         session.run("ruff", "check")
         session.run("ruff", "format", "--check", *FORMATTED)
-        session.run("zizmor", "--offline", "--quiet", ".github")
+        session.run(
+            "zizmor", "--offline", "--quiet", "--min-severity=medium", ".github"
+        )
     pages = ("python", "-m", "bookbuild.lint", *session.posargs)
     session.run(*pages, env={"PYTHONPATH": "src"})
+
+
+@nox.session
+def torch(session: nox.Session) -> None:
+    """Try the newest torch, or the oldest that we support: nox -s torch -- oldest."""
+    if session.posargs not in (["newest"], ["oldest"]):
+        session.error("say which: nox -s torch -- newest, or: oldest")
+    oldest = session.posargs == ["oldest"]
+    package = ("-e", f".[{EXTRAS}]", "--group", "book", "--group", "test")
+    # without our pins, which belong to one torch
+    session.install("-q", "--upgrade", *package, *(lowest() if oldest else []))
+    keep_bytecode(session)
+    session.run("pytest", "tests/tenphases", "-n", "2")
+    if not oldest:
+        session.run("python", "-m", "bookbuild", "--execute-only")
+
+
+def lowest() -> list[str]:
+    """Return the lower bounds of torch and torchvision as exact requirements."""
+    wanted = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
+    return [f"{one.replace('>=', '==')}.*" for one in wanted if one.startswith("torch")]
 
 
 @nox.session

@@ -88,6 +88,16 @@ def packages_of(module: str) -> tuple[str, ...]:
 
 
 @cache
+def module_of(package: str) -> str:
+    """Return the module by which a package is imported, such as sklearn."""
+    held = [
+        m for m in _modules() if not m.startswith("_") and package in packages_of(m)
+    ]
+    alike = package.replace("-", "_")
+    return alike if alike in held or not held else min(held, key=len)
+
+
+@cache
 def _modules() -> dict[str, list[str]]:
     installed = sorted(f"{e} {e.stat().st_mtime_ns}" for e in _entries("*.*-info"))
     return _modules_in("\n".join(installed))

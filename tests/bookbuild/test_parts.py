@@ -21,7 +21,6 @@ from bookbuild.sphinx import chapters, results
 from bookbuild.sphinx.archives import write_wheel, write_zips
 from bookbuild.sphinx.downloads import format_glued, script_text
 from bookbuild.sphinx.figures import DARK, darken
-from bookbuild.sphinx.install import install_cell
 
 ROOT = Path(__file__).parents[2]
 
@@ -218,22 +217,6 @@ class TestDownloads:
         assert format_glued({"a": "0.98765"}, "a:.1%") == "98.8%"
         assert format_glued({"a": "1234567"}, "a:,") == "1,234,567"
         assert format_glued({"a": repr("it's")}, "a") == "it's"
-
-    def test_the_first_cell_knows_where_the_package_is(self):
-        assert "https://book.test/downloads/tenphases-" in install_cell(
-            "https://book.test/"
-        )
-        compile(install_cell("https://book.test/"), "cell", "exec")
-        compile(install_cell(""), "cell", "exec")
-
-    def test_the_first_cell_installs_what_the_page_imports_beside_it(self):
-        own = {"torch": "2", "numpy": "2", "scikit-learn": "1"}
-        assert "[data]" in install_cell("", own)
-        cell = install_cell("https://book.test/", {**own, "optuna": "5"})
-        assert "tenphases[data,tools] @" in cell
-        assert "('tenphases', 'optuna')" in cell
-        compile(cell, "cell", "exec")
-        assert "tenphases and optuna." in install_cell("", {"optuna": "5"})
 
     def test_a_cell_that_raises_does_not_end_the_script(self, capsys):
         raising = new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]})

@@ -1,6 +1,8 @@
 """The built site in _build/html, as a browser and a crawler would find it."""
 
 import ast
+import base64
+import hashlib
 import json
 import re
 import zipfile
@@ -115,6 +117,32 @@ def test_everything_a_page_fetches_is_there(soups):
                 if found and not found[0].exists():
                     missing.append(f"{page.relative_to(SITE)}: {element[attribute]}")
     assert not missing
+
+
+def test_every_page_has_a_policy_that_lets_its_own_scripts_run(soups):
+    for page, soup in content_pages(soups):
+        policy = soup.head.find("meta", {"http-equiv": "content-security-policy"})
+        assert policy is not None, page
+        assert not policy.find_previous("script"), f"{page}: a script comes before it"
+        rules = dict(r.strip().split(" ", 1) for r in policy["content"].split(";"))
+        assert rules["default-src"] == "'none'"
+        assert "unsafe" not in rules["script-src"]
+        assert "//" not in policy["content"]  # no other host
+        for script in soup.find_all("script", src=False):
+            if script.get("type", "text/javascript") == "text/javascript":
+                digest = hashlib.sha256(script.string.encode()).digest()
+                assert base64.b64encode(digest).decode() in rules["script-src"], page
+
+
+def test_no_page_holds_code_that_the_policy_would_stop(soups):
+    stopped = []
+    for page, soup in soups.items():
+        for element in soup.find_all(True):
+            handlers = [name for name in element.attrs if name.startswith("on")]
+            link = element.get("href", "")
+            if handlers or link.startswith("javascript:"):
+                stopped.append(f"{page.relative_to(SITE)}: {element.name} {handlers}")
+    assert not stopped
 
 
 def test_one_main_heading_a_page(soups):

@@ -1,5 +1,6 @@
 """What a download needs before it runs: its first cell, and the package's wheel."""
 
+import json
 import re
 from collections.abc import Container
 from importlib.metadata import requires, version
@@ -7,24 +8,34 @@ from importlib.metadata import requires, version
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from bookbuild.versions import module_of
+
 FOLDER = "downloads"
 INSTALL = """\
-# This page needs the book's package{too}; installed once, it stays.
-import importlib.util
+# Installs what this page needs and is missing: {names}.
+# A torch that is here already, such as Colab's, is left in place.
 import subprocess
 import sys
+from importlib.metadata import version
+from importlib.util import find_spec
 
-if any(importlib.util.find_spec(name) is None for name in {modules}):
+needed = {modules}
+if missing := [name for name in needed if find_spec(name) is None]:
+    print("installing", *missing, "and what they need")
+    here = [name for name in ("torch", "torchvision") if find_spec(name)]
+    kept = [f"{{name}}=={{version(name)}}" for name in here]
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "{requirement}"], check=True)\
+    source = "{source}"
+    subprocess.run([*pip, f"tenphases[{extras}] @ {{source}}", *kept], check=True)\
 """
 UNKNOWN = """\
-# This page needs the book's package, tenphases{too}. If an import fails: download
-# the file {wheel} from the site, then run
+# This page needs {names}. If an import fails, download
+# {wheel} from the site, then run
 #     pip install "{wheel}[{extras}]"
 import tenphases  # noqa: F401\
 """
 DATA = "data"  # the extra that tenphases needs for its data, on any page
+NOTEBOOK = "notebook"  # what whoever runs the page as a notebook has already
 
 
 def wheel_name() -> str:
@@ -39,7 +50,7 @@ def extras_of(packages: Container[str]) -> dict[str, list[str]]:
         requirement = Requirement(line)
         name = canonicalize_name(requirement.name)
         extra = re.search(r"extra == ['\"](\w+)['\"]", str(requirement.marker))
-        if extra and name in packages:
+        if extra and extra[1] != NOTEBOOK and name in packages:
             found.setdefault(extra[1], []).append(name)
     return found
 
@@ -55,14 +66,12 @@ def install_cell(site_url: str, packages: Container[str] = ()) -> str:
     ``packages`` are those that the page uses.
     """
     extras = extras_of(packages)
-    names = [name for extra, some in extras.items() if extra != DATA for name in some]
+    names = ["tenphases", *(name for some in extras.values() for name in some)]
     known = {
-        "too": f" and {', '.join(names)}" if names else "",
-        "modules": repr(("tenphases", *names)),
+        "names": ", ".join(names),
+        "modules": json.dumps([module_of(name) for name in names]),
         "extras": ",".join(extras),
+        "wheel": wheel_name(),
+        "source": f"{site_url}{FOLDER}/{wheel_name()}",
     }
-    if not site_url:
-        return UNKNOWN.format(wheel=wheel_name(), **known)
-    source = f"{site_url}{FOLDER}/{wheel_name()}"
-    requirement = f"tenphases[{known['extras']}] @ {source}"
-    return INSTALL.format(requirement=requirement, **known)
+    return (INSTALL if site_url else UNKNOWN).format(**known)
