@@ -70,10 +70,18 @@ def _write_all(app: Sphinx, error: Exception | None) -> None:
     if error is not None or app.builder.format != "html":
         return
     for path in Path(app.outdir).rglob("*.html"):
+        if _has_one(path):  # as this build has not written it anew
+            continue
         html = path.read_text(encoding="utf-8")
         guarded = with_policy(html)
         if guarded != html:
             write_atomically(path, guarded)
+
+
+def _has_one(path: Path) -> bool:
+    """Say whether a page has its policy, without reading all of it."""
+    with path.open("rb") as file:
+        return MARK.encode() in file.read(1000)
 
 
 def setup(app: Sphinx) -> None:
