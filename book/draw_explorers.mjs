@@ -10,10 +10,14 @@ const here = fileURLToPath(new URL("explorers", import.meta.url));
 const [from = here, to = from] = process.argv.slice(2);
 
 for (const file of (await readdir(from)).filter((name) => name.endsWith(".html"))) {
-  const { explorer, start } = await import(`./assets/explore/${file.replace("html", "js")}`);
+  const { explorer, start } = await import(
+    `./assets/explore/${file.replace("html", "js")}`
+  );
   let html = await readFile(join(from, file), "utf-8");
   for (const part of ["figure", "says"]) {
-    const place = new RegExp(`(<(?:div|p) class="explorer-${part}"[^>]*>)[^]*?(</(?:div|p)><!-- ${part} -->)`);
+    const place = new RegExp(
+      `(<(?:div|p) class="explorer-${part}"[^>]*>)[^]*?(</(?:div|p)><!-- ${part} -->)`,
+    );
     html = html.replace(place, (_, open, close) => open + explorer[part](start) + close);
   }
   await writeFile(join(to, file), html);

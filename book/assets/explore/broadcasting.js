@@ -45,11 +45,13 @@ function figure(values) {
   if (problem) return "";
   const width = LEFT + Math.max(axes.length, 1) * (BOX + GAP);
   const fits = axes.every((axis) => axis.fits);
-  const result = axes.map((axis) => (axis.fits ? { words: axis.size, look: "" } : { words: "×", look: "conflict" }));
-  const alt = `The shapes ${tuple(a)} and ${tuple(b)} one below the other, aligned at the right; below them the result.`;
+  const result = axes.map((axis) =>
+    axis.fits ? { words: axis.size, look: "" } : { words: "×", look: "conflict" },
+  );
+  const alt = `${tuple(a)} above ${tuple(b)}, aligned at the right, and the result.`;
   const line = `<path class="line" d="M${LEFT} 79H${width - GAP}"/>`;
   return svg(
-    ...[width, 122, alt],
+    { width, height: 122, alt },
     row(4, "a", operand(axes, "a")) +
       row(40, "b", operand(axes, "b")) +
       line +

@@ -14,8 +14,12 @@ const image = picture.map((row) => row.map((grey) => Math.round(grey / 2.55) / 1
 const size = image.length;
 
 export const start = {
-  ...{ kernel: "vertical", stride: "1", padding: "0", dilation: "1" },
-  ...{ row: "10", column: "15" },
+  kernel: "vertical",
+  stride: "1",
+  padding: "0",
+  dilation: "1",
+  row: "10",
+  column: "15",
   ...weightsOf("vertical"),
 };
 
@@ -41,7 +45,10 @@ function read(values) {
   return {
     bad: weights.includes(null),
     kernel: [0, 3, 6].map((i) => weights.slice(i, i + 3).map((w) => w ?? 0)),
-    ...{ options, length, row: Number(values.row), column: Number(values.column) },
+    options,
+    length,
+    row: Number(values.row),
+    column: Number(values.column),
   };
 }
 
@@ -63,24 +70,24 @@ function figure(values) {
   const range = [Math.min(...output.flat()), Math.max(...output.flat())];
   const around = size + 2 * padding;
   const window = taps(row, column, kernel, options)
-    .map((tap) => rect(tap.column + padding + 0.1, tap.row + padding + 0.1, 0.8, 0.8, "mark"))
+    .map((tap) =>
+      rect(tap.column + padding + 0.1, tap.row + padding + 0.1, 0.8, 0.8, "mark"),
+    )
     .join("");
+  const input = svg(
+    { width: around, height: around, alt: "A cat, with marks on what the kernel covers." },
+    rect(0, 0, around, around, "zeros") + raster(image, [0, 1], padding, padding) + window,
+  );
+  const result = svg(
+    { width: length, height: length, alt: "The output, one pixel marked.", map: "output" },
+    raster(output, range) + rect(column, row, 1, 1, "mark"),
+  );
+  const [black, white] = range.map(number);
   return (
     captioned(
-      svg(
-        ...[around, around, "A cat in 32 by 32 grey pixels; those under the kernel are marked."],
-        rect(0, 0, around, around, "zeros") + raster(image, [0, 1], padding, padding) + window,
-      ),
+      input,
       `input, ${size} × ${size}${padding ? `, and ${padding} of padding` : ""}`,
-    ) +
-    captioned(
-      svg(
-        ...[length, length, `The output, ${length} by ${length} pixels; one is marked.`],
-        raster(output, range) + rect(column, row, 1, 1, "mark"),
-        "output",
-      ),
-      `output, ${length} × ${length}: black ${number(range[0])}, white ${number(range[1])}`,
-    )
+    ) + captioned(result, `output, ${length} × ${length}: black ${black}, white ${white}`)
   );
 }
 
@@ -90,11 +97,18 @@ const captioned = (drawing, caption) =>
 function says(values) {
   const { bad, kernel, options, length, row, column } = read(values);
   const { stride, padding, dilation } = options;
-  const found = taps(row, column, kernel, options).map((tap) => [tap.weight, pixel(image, tap.row, tap.column)]);
+  const found = taps(row, column, kernel, options).map((tap) => [
+    tap.weight,
+    pixel(image, tap.row, tap.column),
+  ]);
   const sum = found.reduce((total, [w, x]) => total + w * x, 0);
-  const terms = found.map(([w, x]) => `${w < 0 ? "−" : "+"} ${number(Math.abs(w))}·${number(x)}`);
+  const terms = found.map(
+    ([w, x]) => `${w < 0 ? "−" : "+"} ${number(Math.abs(w))}·${number(x)}`,
+  );
   return (
-    (bad ? "<strong>Write each weight as a number, such as −1, 0.5 or 1/9.</strong> " : "") +
+    (bad
+      ? "<strong>Write each weight as a number, such as −1, 0.5 or 1/9.</strong> "
+      : "") +
     `Output size ⌊(${size} + 2·${padding} − ${dilation}·(3 − 1) − 1) / ${stride}⌋ + 1 = <b>${length}</b>. ` +
     `Output (${row}, ${column}) = ${terms.join(" ").replace(/^\+ /, "").replace(/^− /, "−")} = <b>${number(Number(sum.toFixed(3)))}</b>.`
   );
@@ -103,13 +117,15 @@ function says(values) {
 // The pixel of the output that was pointed at.
 function point(map, x, y, values) {
   const last = read(values).length - 1;
-  const [row, column] = [y, x].map((place) => String(Math.min(Math.max(Math.floor(place), 0), last)));
+  const [row, column] = [y, x].map((place) =>
+    String(Math.min(Math.max(Math.floor(place), 0), last)),
+  );
   return row === values.row && column === values.column ? null : { row, column };
 }
 
-const readings = ({ stride, padding, dilation, row, column }) => ({
-  ...{ stride, padding, dilation, row, column },
-});
+function readings({ stride, padding, dilation, row, column }) {
+  return { stride, padding, dilation, row, column };
+}
 
 export const explorer = { figure, says, settle, readings, point };
 connect("convolution", explorer);

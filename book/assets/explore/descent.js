@@ -27,7 +27,7 @@ export const SURFACES = {
     levels: [0.3, 1, 4, 15, 50, 150, 400, 900],
   },
   saddle: {
-    value: (x, y) => x * x / 2 - y * y / 2 + y ** 4 / 4,
+    value: (x, y) => (x * x) / 2 - (y * y) / 2 + y ** 4 / 4,
     gradient: (x, y) => [x, y ** 3 - y],
     lowest: -0.25,
     box: around,

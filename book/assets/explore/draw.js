@@ -6,15 +6,19 @@ export const round = (x) => Number(x.toFixed(2));
 export function number(x) {
   if (!Number.isFinite(x)) return "infinite";
   const size = Math.abs(x);
-  const text = size !== 0 && (size < 1e-3 || size >= 1e5) ? x.toExponential(1) : String(Number(x.toPrecision(3)));
+  const text =
+    size !== 0 && (size < 1e-3 || size >= 1e5)
+      ? x.toExponential(1)
+      : String(Number(x.toPrecision(3)));
   return text.replace("-", "−").replace("e+", "e").replace("e-", "e−");
 }
 
-export function svg(width, height, alt, content, name = "") {
-  const map = name ? ` data-map="${name}"` : "";
+// map: the name of a picture that can be pointed at
+export function svg({ width, height, alt, map }, content) {
+  const name = map ? ` data-map="${map}"` : "";
   return (
-    `<svg viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${alt}"${map}>` +
-    `${content}</svg>`
+    `<svg viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" ` +
+    `role="img" aria-label="${alt}"${name}>${content}</svg>`
   );
 }
 
@@ -32,7 +36,7 @@ export function raster(image, [low, high], left = 0, top = 0) {
   const level = (x) => Math.round((31 * (x - low)) / (high - low || 1));
   image.forEach((row, i) => {
     for (let j = 0, end; j < row.length; j = end) {
-      for (end = j + 1; end < row.length && level(row[end]) === level(row[j]); ) end++;
+      for (end = j + 1; end < row.length && level(row[end]) === level(row[j]);) end++;
       const run = `M${left + j} ${top + i}h${end - j}v1h${j - end}z`;
       paths.set(level(row[j]), (paths.get(level(row[j])) ?? "") + run);
     }
@@ -52,8 +56,16 @@ export function contour(f, level, { left, right, bottom, top }, place, steps = 4
   let path = "";
   for (let i = 0; i < steps; i++) {
     for (let j = 0; j < steps; j++) {
-      const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]].map(([a, b]) => [x(a), y(b)]);
-      const points = crossings(corners, corners.map((c) => f(...c) - level)).map(place);
+      const corners = [
+        [i, j],
+        [i + 1, j],
+        [i + 1, j + 1],
+        [i, j + 1],
+      ].map(([a, b]) => [x(a), y(b)]);
+      const points = crossings(
+        corners,
+        corners.map((c) => f(...c) - level),
+      ).map(place);
       for (let k = 0; k + 1 < points.length; k += 2) {
         path += `M${points[k].map(round)}L${points[k + 1].map(round)}`;
       }

@@ -13,7 +13,11 @@ export const count = (shape) => shape.reduce((product, n) => product * n, 1);
 
 // "64, 1" or "(64, 1)" -> [64, 1]; nothing is the shape of a single number
 export function parseShape(text) {
-  const inner = text.trim().replace(/^\((.*)\)$/, "$1").replace(/,\s*$/, "").trim();
+  const inner = text
+    .trim()
+    .replace(/^\((.*)\)$/, "$1")
+    .replace(/,\s*$/, "")
+    .trim();
   if (inner === "") return [];
   return inner.split(",").map((part) => {
     if (!/^\d{1,6}$/.test(part.trim())) throw new ShapeError(WRITE_SHAPE);
@@ -28,7 +32,12 @@ export function align(a, b) {
   return Array.from({ length }, (_, i) => {
     const pair = [a, b].map((shape) => shape[i - length + shape.length] ?? null);
     const [x, y] = pair.map((n) => n ?? 1);
-    return { a: pair[0], b: pair[1], fits: x === y || x === 1 || y === 1, size: x === 1 ? y : x };
+    return {
+      a: pair[0],
+      b: pair[1],
+      fits: x === y || x === 1 || y === 1,
+      size: x === 1 ? y : x,
+    };
   });
 }
 
@@ -85,7 +94,11 @@ function transpose(x, i, j) {
 
 function unsqueeze(x, axis) {
   const stride = axis < x.shape.length ? x.shape[axis] * x.stride[axis] : 1;
-  return { ...x, shape: x.shape.toSpliced(axis, 0, 1), stride: x.stride.toSpliced(axis, 0, stride) };
+  return {
+    ...x,
+    shape: x.shape.toSpliced(axis, 0, 1),
+    stride: x.stride.toSpliced(axis, 0, stride),
+  };
 }
 
 // A new axis in front has a stride, too, though nobody takes a step along it; ours is
@@ -104,7 +117,8 @@ function expand(x, sizes) {
     if (sizes[i] === -1 && i >= missing) shape[i] = old;
     stride[i] = x.stride[i - missing] ?? (shape[i + 1] * stride[i + 1] || 0);
     if (shape[i] === old) continue;
-    if (old !== 1 || shape[i] < 0) throw new ShapeError(cannotExpand(i, old, sizes, x.shape));
+    if (old !== 1 || shape[i] < 0)
+      throw new ShapeError(cannotExpand(i, old, sizes, x.shape));
     stride[i] = 0;
   }
   return { ...x, shape, stride };
@@ -128,7 +142,9 @@ const dropAxis = (x, axis) => ({
 function select(x, axis, i, called) {
   const size = x.shape[axis];
   if (i < -size || i >= size) {
-    throw new ShapeError(`index ${i} is out of bounds for dimension ${called} with size ${size}`);
+    throw new ShapeError(
+      `index ${i} is out of bounds for dimension ${called} with size ${size}`,
+    );
   }
   const start = i < 0 ? i + size : i;
   return dropAxis({ ...x, offset: x.offset + start * x.stride[axis] }, axis);
@@ -170,19 +186,21 @@ function index(x, parts) {
 }
 
 const METHODS = {
-  transpose: (x, a, b) => transpose(x, axisOf(a, x.shape.length), axisOf(b, x.shape.length)),
+  transpose: (x, a, b) =>
+    transpose(x, axisOf(a, x.shape.length), axisOf(b, x.shape.length)),
   unsqueeze: (x, a) => unsqueeze(x, axisOf(a, x.shape.length + 1)),
   expand: (x, ...sizes) => expand(x, sizes.map(Number)),
 };
 const ARGUMENTS = { transpose: 2, unsqueeze: 1 };
-const STEP = /^(?:\.(?<T>T)(?!\w)|\.(?<name>\w+)\((?<given>[-\d,]+)\)|\[(?<parts>[^\]]+)\])/;
+const STEP =
+  /^(?:\.(?<T>T)(?!\w)|\.(?<name>\w+)\((?<given>[-\d,]+)\)|\[(?<parts>[^\]]+)\])/;
 
 // view([3, 4], "x.T[1:]") -> the shape, stride and offset of what torch would return
 export function view(shape, text) {
   let rest = text.replaceAll(/\s/g, "");
   if (!rest.startsWith("x")) throw new ShapeError(WRITE_VIEW);
   let x = contiguous(shape);
-  for (rest = rest.slice(1); rest; ) {
+  for (rest = rest.slice(1); rest;) {
     const found = STEP.exec(rest);
     if (!found) throw new ShapeError(WRITE_VIEW);
     x = apply(x, found.groups);
@@ -197,7 +215,8 @@ function apply(x, { T, name, given, parts }) {
   if (T) throw new ShapeError(".T is for two axes; write .transpose(0, 1) instead.");
   const values = given.replace(/,$/, "").split(",");
   const wanted = ARGUMENTS[name] ?? values.length;
-  if (!Object.hasOwn(METHODS, name) || values.length !== wanted) throw new ShapeError(WRITE_VIEW);
+  if (!Object.hasOwn(METHODS, name) || values.length !== wanted)
+    throw new ShapeError(WRITE_VIEW);
   if (values.some((value) => !/^-?\d+$/.test(value))) throw new ShapeError(WRITE_VIEW);
   return METHODS[name](x, ...values);
 }

@@ -14,8 +14,12 @@ function read(values) {
     const shape = shapes.parseShape(values.shape);
     const view = shapes.view(shape, values.view);
     const sizes = [count(shape), count(view.shape)];
-    if (Math.max(...sizes) > MOST) return { problem: `Choose shapes with at most ${MOST} numbers, which is what fits here.` };
-    if (sizes.includes(0)) return { problem: "There is nothing to draw: an axis has the length 0." };
+    if (Math.max(...sizes) > MOST)
+      return {
+        problem: `Choose shapes with at most ${MOST} numbers, which is what fits here.`,
+      };
+    if (sizes.includes(0))
+      return { problem: "There is nothing to draw: an axis has the length 0." };
     const k = Math.min(Number(values.element), sizes[1] - 1);
     return { view, size: sizes[0], k, index: shapes.unravel(k, view.shape) };
   } catch (error) {
@@ -34,7 +38,9 @@ function cell(column, row, words, look, top = 0) {
 
 // Every element of the view, as it lies: its place in the storage.
 const places = (view) =>
-  Array.from({ length: count(view.shape) }, (_, k) => address(view, shapes.unravel(k, view.shape)));
+  Array.from({ length: count(view.shape) }, (_, k) =>
+    address(view, shapes.unravel(k, view.shape)),
+  );
 
 // Where the k-th element is drawn: the last axis to the right, the others downwards,
 // a gap after each block.
@@ -44,29 +50,31 @@ function layout({ shape }, k) {
   return { column: k % across, row: row + 0.4 * Math.floor(row / down) };
 }
 
+// Above, the storage; from this height on, the view.
+const viewTop = (size) => 22 + CELL * Math.ceil(size / 12) + 34;
+
 function figure(values) {
   const { problem, view, size, k } = read(values);
   if (problem) return "";
-  const found = places(view);
+  const [found, top] = [places(view), viewTop(size)];
   const storage = Array.from({ length: size }, (_, i) => {
     const look = i === found[k] ? "mark" : found.includes(i) ? "chosen" : "pale";
     return cell(i % 12, Math.floor(i / 12), i, look, 22);
   });
-  const top = 22 + CELL * Math.ceil(size / 12) + 34;
   const elements = found.map((place, i) => {
     const { column, row } = layout(view, i);
-    return cell(column, row, place, i === k ? "mark" : place === found[k] ? "same" : "chosen", top);
+    const look = i === k ? "mark" : place === found[k] ? "same" : "chosen";
+    return cell(column, row, place, look, top);
   });
-  const { row } = layout(view, found.length - 1);
+  const last = layout(view, found.length - 1).row;
   const width = Math.max(WIDTH, 8 + CELL * (view.shape.at(-1) ?? 1));
-  const alt = `The storage of x, ${size} numbers in a row, those of the view marked; below it the view.`;
+  const alt = "The storage of x, what the view reads marked; below it the view.";
   return svg(
-    ...[width, Math.ceil(top + CELL * (row + 1) + 4), alt],
+    { width, height: Math.ceil(top + CELL * (last + 1) + 4), alt, map: "view" },
     text(4, 14, "the storage of x, which holds 0, 1, 2, …", "muted") +
       storage.join("") +
-      text(4, top - 8, `${values.view.replaceAll(/[^\w\s.,:()[\]-]/g, "")}, shape ${tuple(view.shape)}`, "muted") +
+      text(4, top - 8, `${values.view}, shape ${tuple(view.shape)}`, "muted") +
       elements.join(""),
-    "view",
   );
 }
 
@@ -97,10 +105,12 @@ function readings(values) {
 function point(map, x, y, values) {
   const { problem, view, size } = read(values);
   if (problem) return null;
-  const top = 22 + CELL * Math.ceil(size / 12) + 34;
+  const top = viewTop(size);
   const hit = places(view).findIndex((_, i) => {
     const { column, row } = layout(view, i);
-    return Math.floor((x - 4) / CELL) === column && Math.floor((y - top) / CELL - row) === 0;
+    return (
+      Math.floor((x - 4) / CELL) === column && Math.floor((y - top) / CELL - row) === 0
+    );
   });
   return hit < 0 || String(hit) === values.element ? null : { element: String(hit) };
 }

@@ -4,8 +4,12 @@ import { contour, number, round, svg, text } from "./draw.js";
 import { connect } from "./ui.js";
 
 export const start = {
-  ...{ surface: "ravine", rate: "-1.05", momentum: "0", steps: "40" },
-  ...{ across: "10", up: "85" },
+  surface: "ravine",
+  rate: "-1.05",
+  momentum: "0",
+  steps: "40",
+  across: "10",
+  up: "85",
 };
 const [WIDTH, HEIGHT, CHART] = [320, 240, 110];
 
@@ -21,21 +25,34 @@ function read(values) {
     steps: Number(values.steps),
   };
   const path = descend(values.surface, from, options);
-  return { box, from, options, path, heights: path.map((p) => value(values.surface, ...p)) };
+  return {
+    box,
+    from,
+    options,
+    path,
+    heights: path.map((p) => value(values.surface, ...p)),
+  };
 }
 
-const inside = (box) => ([x, y]) => x >= box.left && x <= box.right && y >= box.bottom && y <= box.top;
+const inside =
+  (box) =>
+  ([x, y]) =>
+    x >= box.left && x <= box.right && y >= box.bottom && y <= box.top;
 
-const placeIn = (box) => ([x, y]) => [
-  (WIDTH * (x - box.left)) / (box.right - box.left),
-  (HEIGHT * (box.top - y)) / (box.top - box.bottom),
-];
+const placeIn =
+  (box) =>
+  ([x, y]) => [
+    (WIDTH * (x - box.left)) / (box.right - box.left),
+    (HEIGHT * (box.top - y)) / (box.top - box.bottom),
+  ];
 
 function figure(values) {
   const { box, path, heights, from } = read(values);
   const { levels } = SURFACES[values.surface];
   const place = placeIn(box);
-  const lines = levels.map((level) => contour((x, y) => value(values.surface, x, y), level, box, place));
+  const lines = levels.map((level) =>
+    contour((x, y) => value(values.surface, x, y), level, box, place),
+  );
   // as far as the path can be drawn: the step that leaves the map is its last
   const out = path.findIndex((p) => !inside(box)(p));
   const seen = path.slice(0, out < 0 ? path.length : out + 1).map((p) => place(p).map(far));
@@ -43,11 +60,10 @@ function figure(values) {
   const [x, y] = place(from).map(round);
   return (
     svg(
-      ...[WIDTH, HEIGHT, "Contours of the surface, with the path of the descent."],
+      { width: WIDTH, height: HEIGHT, alt: "The path over the contours.", map: "surface" },
       `<path class="contour" d="${lines.join("")}"/>` +
         `<polyline class="path" points="${seen.join(" ")}"/>${dots.join("")}` +
         `<circle class="start" cx="${x}" cy="${y}" r="6"/>`,
-      "surface",
     ) + chart(heights, SURFACES[values.surface].lowest)
   );
 }
@@ -67,10 +83,12 @@ function chart(heights, lowest) {
   const ticks = [6, 0, -6].map((power) => {
     const y = round(8 + scale * (top - power));
     const label = power === 0 ? "1" : `1e${power}`.replace("-", "−");
-    return `<path class="line" d="M40 ${y}H${WIDTH - 8}"/>` + text(34, y + 4, label, "end muted");
+    return (
+      `<path class="line" d="M40 ${y}H${WIDTH - 8}"/>` + text(34, y + 4, label, "end muted")
+    );
   });
   return svg(
-    ...[WIDTH, CHART, "The value at each step, on a logarithmic axis."],
+    { width: WIDTH, height: CHART, alt: "The value at each step, on a logarithmic axis." },
     ticks.join("") +
       `<polyline class="path" points="${points.join(" ")}"/>` +
       text(40, CHART - 6, "f − its minimum, step by step", "muted"),
@@ -91,8 +109,11 @@ function says(values) {
 function readings(values) {
   const { from, options } = read(values);
   return {
-    ...{ rate: number(options.rate), momentum: values.momentum, steps: values.steps },
-    ...{ across: number(from[0]), up: number(from[1]) },
+    rate: number(options.rate),
+    momentum: values.momentum,
+    steps: values.steps,
+    across: number(from[0]),
+    up: number(from[1]),
   };
 }
 

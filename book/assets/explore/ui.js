@@ -69,9 +69,12 @@ function follow(root, form, explorer, show) {
       map.getScreenCTM().inverse(),
     );
     const values = explorer.point(map.dataset.map, x, y, valuesOf(form), event.type);
-    if (values) put(form, values), show("point");
+    if (values) (put(form, values), show("point"));
   };
   const figure = root.querySelector(".explorer-figure");
-  figure.addEventListener("pointermove", (event) => event.pointerType === "mouse" && go(event));
+  figure.addEventListener(
+    "pointermove",
+    (event) => event.pointerType === "mouse" && go(event),
+  );
   figure.addEventListener("click", go);
 }
