@@ -1,6 +1,7 @@
 """Every command of the project; `nox --list` explains each in a line."""
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -99,7 +100,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests of the package, of the build and of the exercises."""
     install(session, "book", "test", "cluster", "lint")
     # two at a time: most of them wait for builds, which use every core
-    where = ("tests", "--ignore=tests/site", "-n", "2")
+    where = ("tests", "--ignore=tests/site", "--ignore=tests/browser", "-n", "2")
     session.run("pytest", *where, *session.posargs)
 
 
@@ -108,6 +109,35 @@ def check(session: nox.Session) -> None:
     """Check the built site: links, downloads, images, headings, requests."""
     install(session, "book", "test")
     session.run("pytest", "tests/site", *session.posargs)
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Read every page of the built site in Chromium: axe, console, widths, themes."""
+    install(session, "test", "browser", editable=False)
+    install_chromium(session)
+    # a page's tests go to one process, which loads it once
+    session.run(
+        *("pytest", "tests/browser", "-o", "pythonpath=tests/browser"),
+        *("-n", "2", "--dist", "loadgroup", *session.posargs),
+    )
+
+
+def install_chromium(session: nox.Session) -> None:
+    """Install Debian's Chromium where there is none and this user may."""
+    may = shutil.which("apt-get") and os.geteuid() == 0
+    if not shutil.which("chromium") and may:
+        session.run("apt-get", "update", "-q", external=True, silent=True)
+        apt = ("apt-get", "install", "-qy", "--no-install-recommends")
+        session.run(*apt, "chromium", external=True, silent=True)
+
+
+@nox.session
+def weigh(session: nox.Session) -> None:
+    """Measure what pages weigh and how soon they are there, as a table."""
+    install(session, "test", "browser", editable=False)
+    install_chromium(session)
+    session.run("python", "benchmarks/site.py", *session.posargs)
 
 
 @nox.session
@@ -189,7 +219,7 @@ def lock(session: nox.Session) -> None:
         *("uv", "pip", "compile", "-q", "--universal", "--upgrade"),
         *("--python-version", "3.11", "--no-emit-index-url", "--no-annotate"),
         *("--all-extras", "--group", "book", "--group", "test", "--group", "lint"),
-        *("--group", "cluster"),
+        *("--group", "cluster", "--group", "browser"),
         *("--custom-compile-command", "nox -s lock"),
         *("-o", "constraints.txt", "pyproject.toml"),
     )

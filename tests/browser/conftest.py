@@ -1,4 +1,4 @@
-"""A browser, and the site that it reads."""
+"""A browser, the site it reads, and one visit to each page."""
 
 import os
 import shutil
@@ -9,9 +9,25 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
+from visits import Visit, visit
 
 SITE = Path("_build/html").resolve()
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+# not for readers: the index is pip's, the others are parts of the theme
+NOT_PAGES = ("_static", "downloads")
+
+
+def pages() -> list[str]:
+    found = (path.relative_to(SITE) for path in SITE.rglob("*.html"))
+    return sorted(p.as_posix() for p in found if p.parts[0] not in NOT_PAGES)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each page's tests to one process, so that it is loaded once."""
+    if "seen" in metafunc.fixturenames:
+        params = [pytest.param(p, marks=pytest.mark.xdist_group(p)) for p in pages()]
+        metafunc.parametrize("seen", params, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -52,4 +68,12 @@ def page(browser):
     """A page of a browser that has not been here before."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     yield context.new_page()
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def seen(browser, site_url, request) -> Visit:
+    """What there was to see on one page of the site."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield visit(context.new_page(), site_url, request.param)
     context.close()

@@ -5,7 +5,7 @@ from importlib import import_module
 PARTS = (
     *("site", "current", "quick", "numbering", "chapters", "gallery", "figures"),
     *("pagebar", "phaseline", "downloads", "times", "explorer", "progress"),
-    "policy",
+    *("mathematics", "weight", "policy"),
 )
 
 

@@ -39,8 +39,11 @@ def _add_dark_versions(app: Sphinx, doctree: nodes.document) -> None:
         svg = path.read_text(encoding="utf-8")
         image["loading"] = "lazy"
         if size := SIZE.search(svg):
-            # 96 pixels to 72 points; the width alone, so that it may shrink
-            image["width"] = f"{float(size.group(1)) * 4 / 3:.0f}px"
+            # 96 pixels to 72 points; both, so that the place is kept (see weight)
+            width, height = (
+                f"{float(points) * 4 / 3:.0f}px" for points in size.groups()
+            )
+            image["width"], image["height"] = width, height
         dark = darken(svg)
         if dark == svg:
             continue

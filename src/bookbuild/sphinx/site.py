@@ -1,7 +1,6 @@
 """What the site is told of itself: its address, its repository, its own files."""
 
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,13 +10,9 @@ from sphinx.config import Config
 from bookbuild import OUTPUT
 from bookbuild.address import colab_url, repository, site_url
 from bookbuild.pages import EXAMPLES, GALLERY
+from bookbuild.sphinx import mathematics, weight
 
-# what the pages load, and what MathJax then loads for rarer commands (\boldsymbol)
-MATHJAX = (
-    "tex-mml-chtml.js",
-    "output/chtml/fonts/woff-v2",
-    "input/tex/extensions",
-)
+FONTS = "output/chtml/fonts/woff-v2"  # in MathJax's folder, and beside its style
 
 
 def source_url(app: Sphinx, name: str) -> str | None:
@@ -44,7 +39,7 @@ def _configure(app: Sphinx, config: Config) -> None:
             "use_issues_button": True,
         }
     config.html_static_path.append(str(_assets(Path(app.srcdir))))
-    config.mathjax_path = "mathjax/" + MATHJAX[0]
+    config.html_math_renderer = "typeset"
     # these two read nothing that another document writes, but do not say so
     for name in ("sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"):
         if name in app.extensions:
@@ -53,18 +48,18 @@ def _configure(app: Sphinx, config: Config) -> None:
 
 
 def _assets(root: Path) -> Path:
-    """Lay out the part of MathJax that the pages use and return its folder."""
+    """Lay out what set mathematics and icons need, and return its folder."""
     folder = root / OUTPUT / "assets"
-    target = folder / "mathjax"
-    if not all((target / part).exists() for part in MATHJAX):
-        source = Path(find_spec("sphinx-mathjax-offline").submodule_search_locations[0])
-        for part in MATHJAX:
-            origin = source / "static" / "mathjax" / part
-            (target / part).parent.mkdir(parents=True, exist_ok=True)
-            if origin.is_dir():
-                shutil.copytree(origin, target / part, dirs_exist_ok=True)
-            else:
-                shutil.copy(origin, target / part)
+    style = folder / mathematics.STYLE
+    if not style.exists():
+        shutil.copytree(
+            mathematics.mathjax_folder() / FONTS,
+            style.parent / FONTS,
+            dirs_exist_ok=True,
+        )
+        mathematics.write_style(style)
+    if not (folder / weight.ICONS_STYLE).exists():
+        weight.write_icons(folder)
     return folder
 
 

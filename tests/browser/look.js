@@ -1,0 +1,143 @@
+// What the tests ask of a page, from inside it. Each function returns a list of what
+// is wrong, as text that helps to find it.
+const name = (e) =>
+  e.tagName.toLowerCase() + (e.id ? "#" + e.id : "") +
+  (e.className?.trim ? "." + e.className.trim().replace(/\s+/g, ".") : "") +
+  " " + (e.getAttribute("src") || e.textContent.trim().slice(0, 50));
+const all = (selector) => [...document.querySelectorAll(selector)];
+const shown = (e) => e.checkVisibility({ visibilityProperty: true });
+const frame = () => new Promise((done) => requestAnimationFrame(() => done()));
+const article = () => document.querySelector("article") || document.body;
+
+window.look = {
+  // go down the page as a reader does, so that lazy figures load, and back
+  async settle() {
+    let shift = 0;
+    new PerformanceObserver((list) => {
+      for (const s of list.getEntries()) if (!s.hadRecentInput) shift += s.value;
+    }).observe({ type: "layout-shift", buffered: true });
+    await document.fonts.ready;
+    await window.MathJax?.startup?.promise;
+    for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
+      scrollTo({ top: y, behavior: "instant" });
+      await frame();
+    }
+    await Promise.all(all("img").filter(shown).map((i) => i.decode().catch(() => 0)));
+    scrollTo({ top: 0, behavior: "instant" });
+    await look.settled();
+    return { shift };
+  },
+  async settled() {
+    await frame();
+    await Promise.all(document.getAnimations().map((a) => a.finished.catch(() => 0)));
+    await new Promise((done) => setTimeout(done, 320)); // the theme waits 300 ms
+  },
+  async setTheme(theme) {
+    document.documentElement.dataset.theme = theme;
+    await look.settled();
+  },
+  atContent() {
+    return {
+      "left over": look.leftOver(),
+      unsized: look.unsized(),
+      "too tall": look.tooTall(),
+      alike: look.alike(),
+    };
+  },
+  // leave one of each thing that a page repeats a thousand times, so that axe takes
+  // a second and not ten: tokens of code of one colour on one ground, and formulas
+  thin() {
+    const kept = new Set();
+    for (const token of all("pre span[class]")) {
+      const kind = token.className + token.closest("div[class*='highlight']")?.className;
+      if (kept.has(kind)) token.replaceWith(...token.childNodes);
+      kept.add(kind);
+    }
+    for (const formula of all("mjx-container:not([tabindex])").slice(3))
+      if (!formula.closest("[tabindex='0']")) formula.replaceWith("x");
+  },
+  // mathematics that is still markup, or that could not be set
+  leftOver() {
+    const texts = document.createTreeWalker(article(), NodeFilter.SHOW_TEXT);
+    const found = all("article mjx-merror, article .math:not(:has(mjx-container))");
+    const bad = found.map(name);
+    while (texts.nextNode()) {
+      const node = texts.currentNode;
+      if (node.parentElement.closest("pre, code, script, style, mjx-container")) continue;
+      const match = /\\[()[\]]|\$\$|\\begin\{/.exec(node.data);
+      if (match) bad.push(node.data.slice(match.index, match.index + 60));
+    }
+    return bad;
+  },
+  // images that take their place only once they have come
+  unsized: () =>
+    all("img").filter((i) => !(i.getAttribute("width") && i.getAttribute("height")))
+      .map(name),
+  // outputs of more than a screen; those that fold are within it
+  tooTall: () =>
+    all(".cell_output .output, .sphx-glr-script-out pre")
+      .filter((e) => !e.querySelector("img, table, svg") && e.offsetHeight > 640)
+      .map(name),
+  // what was typed and what was printed must differ on the page
+  alike() {
+    const looks = (e) => {
+      const style = getComputedStyle(e);
+      return style.backgroundColor + style.borderLeftColor + style.borderLeftStyle;
+    };
+    const typed = new Set(all(".cell_input, article div.highlight-Python").map(looks));
+    return all(".cell_output > *, div.sphx-glr-script-out")
+      .filter((e) => e.querySelector("pre") && typed.has(looks(e))).map(name);
+  },
+  // a figure that brings paper must bring the paper of the theme that is on; one
+  // that brings none must have another rendering for the other theme
+  illegibleFigures() {
+    const dark = document.documentElement.dataset.theme === "dark";
+    const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    return all("article img").filter(shown).filter((image) => {
+      if (image.closest(".sphx-glr-thumbcontainer")) return false;
+      pen.canvas.width = pen.canvas.height = 16;
+      pen.drawImage(image, 0, 0, 16, 16);
+      const [r, g, b, alpha] = pen.getImageData(0, 0, 1, 1).data;
+      if (alpha < 128) return !image.matches(".only-light, .only-dark");
+      return dark ? r + g + b > 384 : r + g + b < 384;
+    }).map(name);
+  },
+  // what sticks out of a phone's screen and does not scroll inside something
+  tooWide() {
+    const limit = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= limit) return [];
+    const out = all("body *").filter((e) => shown(e) &&
+      e.getBoundingClientRect().right > limit + 1 && !look.insideScroller(e));
+    return ["the page is " + document.documentElement.scrollWidth + " px wide",
+            ...out.slice(0, 5).map(name)];
+  },
+  insideScroller(e) {
+    for (e = e.parentElement; e; e = e.parentElement)
+      if (e !== document.body && getComputedStyle(e).overflowX !== "visible") return true;
+    return false;
+  },
+  // where the Tab key has come to, and whether one can see it
+  async stop() {
+    await look.settled();
+    const e = document.activeElement;
+    const box = e.getBoundingClientRect();
+    return { text: e.textContent.trim(), seen: box.top >= 0 && box.height > 10 };
+  },
+  // one of each kind of thing that takes the focus must look different with it
+  withoutFocusMark() {
+    const style = (e) => [e, ...e.children].map(one).join();
+    const one = (e) => {
+      const s = getComputedStyle(e);
+      return [s.outlineStyle === "none" || s.outlineWidth === "0px" ? "" : s.outline,
+        s.boxShadow, s.backgroundColor, s.borderColor, s.textDecoration].join();
+    };
+    const kinds = new Map(all("a[href], button, input, summary, [tabindex='0']")
+      .filter(shown).map((e) => [e.tagName + e.className + e.parentElement.className, e]));
+    return [...kinds.values()].filter((e) => {
+      document.activeElement.blur();
+      const before = style(e);
+      e.focus({ preventScroll: true });
+      return document.activeElement === e && style(e) === before;
+    }).map(name);
+  },
+};

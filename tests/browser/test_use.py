@@ -1,0 +1,57 @@
+"""What a reader does: search, switch the theme, fold and unfold."""
+
+import pytest
+
+# what is looked for, and a page that must be among the first three found
+QUERIES = {
+    "broadcasting": "broadcasting",
+    "learning rate": "lr-scheduling",
+    "dropout": "regularization",
+    "vanishing gradient": "deep-networks",
+    "momentum": "optimizers",
+    "checkpoint": "checkpointing",
+    "TensorBoard": "tensorboard-logs",
+    "softmax": "softmax-regression",
+    "CartPole": "plot_dqn_cartpole",
+    "batch normalisation": "batch-normalization",
+}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_search_finds(page, site_url, query):
+    page.goto(site_url)
+    page.keyboard.press("Control+k")
+    page.keyboard.type(query)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=*")
+    results = page.locator("#search-results li a")
+    results.first.wait_for()
+    first = [results.nth(i).get_attribute("href") for i in range(3)]
+    assert any(QUERIES[query] in link for link in first), first
+
+
+def test_the_theme_switch_changes_page_and_figures(page, site_url):
+    page.goto(f"{site_url}book/04-neural-networks/optimizers.html")
+    button = page.locator(".theme-switch-button").first
+    seen = {}
+    for _ in range(3):
+        theme = page.evaluate("document.documentElement.dataset.theme")
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        shown = page.locator(f"article img.only-{theme}").first.is_visible()
+        other = "dark" if theme == "light" else "light"
+        hidden = not page.locator(f"article img.only-{other}").first.is_visible()
+        seen[theme] = (ground, shown, hidden)
+        button.click()
+    assert seen.keys() == {"light", "dark"}
+    assert seen["light"][0] != seen["dark"][0]
+    assert all(shown and hidden for _, shown, hidden in seen.values())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_first_visit_follows_the_system(browser, site_url, scheme):
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(site_url, wait_until="commit")
+    page.wait_for_selector("h1")
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    context.close()
