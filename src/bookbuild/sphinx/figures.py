@@ -1,4 +1,4 @@
-"""Every SVG figure a second time, in the colours of dark pages.
+"""Every image with its size, and every SVG figure a second time, for dark pages.
 
 The figures' four neutral colours are known, so the dark version is a matter of
 replacing them; the theme shows the one that fits.
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.util.images import get_image_size
 
 # PAPER, INK, MUTED and GRID of tenphases.viz, and what stands for them on dark
 # pages. (Importing that module would import torch, which costs a build seconds.)
@@ -28,38 +29,49 @@ def darken(svg: str) -> str:
     return svg
 
 
-def _add_dark_versions(app: Sphinx, doctree: nodes.document) -> None:
+def pixels(path: Path) -> tuple[int, int] | None:
+    """Return how wide and high an image is shown, if that can be told."""
+    if path.suffix != ".svg":
+        return get_image_size(path)
+    size = SIZE.search(path.read_text(encoding="utf-8"))
+    # 96 pixels to 72 points
+    return size and tuple(round(float(points) * 4 / 3) for points in size.groups())
+
+
+def _prepare_images(app: Sphinx, doctree: nodes.document) -> None:
     for image in list(doctree.findall(nodes.image)):
-        if not image["uri"].endswith(".svg") or "://" in image["uri"]:
+        if "://" in image["uri"]:
             continue
         _, name = app.env.relfn2path(image["uri"], app.env.docname)
         path = Path(name)
         if not path.exists():
             continue  # Sphinx itself reports the missing image
-        svg = path.read_text(encoding="utf-8")
         image["loading"] = "lazy"
-        if size := SIZE.search(svg):
-            # 96 pixels to 72 points; both, so that the place is kept (see weight)
-            width, height = (
-                f"{float(points) * 4 / 3:.0f}px" for points in size.groups()
-            )
-            image["width"], image["height"] = width, height
-        dark = darken(svg)
-        if dark == svg:
-            continue
-        other = path.with_name(f"{path.stem}-dark.svg")
-        if not other.exists() or other.read_text(encoding="utf-8") != dark:
-            other.write_text(dark, encoding="utf-8")
-        twin = image.deepcopy()
-        twin["uri"] = f"{image['uri'][: -len('.svg')]}-dark.svg"
-        image["classes"].append("only-light")
-        twin["classes"].append("only-dark")
-        # in a span of their own: the theme also hides a caption that stands right
-        # beside a hidden image
-        pair = nodes.inline("", "", image.deepcopy(), twin)
-        image.parent[image.parent.index(image)] = pair
+        if "width" not in image and (size := pixels(path)):
+            # both, so that the place is kept while the image comes (see weight)
+            image["width"], image["height"] = (f"{side}px" for side in size)
+        if path.suffix == ".svg":
+            _add_dark_version(image, path)
+
+
+def _add_dark_version(image: nodes.image, path: Path) -> None:
+    svg = path.read_text(encoding="utf-8")
+    dark = darken(svg)
+    if dark == svg:
+        return
+    other = path.with_name(f"{path.stem}-dark.svg")
+    if not other.exists() or other.read_text(encoding="utf-8") != dark:
+        other.write_text(dark, encoding="utf-8")
+    twin = image.deepcopy()
+    twin["uri"] = f"{image['uri'][: -len('.svg')]}-dark.svg"
+    image["classes"].append("only-light")
+    twin["classes"].append("only-dark")
+    # in a span of their own: the theme also hides a caption that stands right
+    # beside a hidden image
+    pair = nodes.inline("", "", image.deepcopy(), twin)
+    image.parent[image.parent.index(image)] = pair
 
 
 def setup(app: Sphinx) -> None:
     # before Sphinx collects the images, at the default priority of 500
-    app.connect("doctree-read", _add_dark_versions, priority=100)
+    app.connect("doctree-read", _prepare_images, priority=100)
