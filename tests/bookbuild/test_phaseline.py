@@ -55,6 +55,10 @@ def test_each_step_has_its_page_as_name():
     assert step.get_text() == step["title"] == "Chains & rules"
 
 
+def test_search_leaves_the_line_out_of_its_excerpts():
+    assert "headerlink" in line("book/03-grad/graphs").nav["class"]
+
+
 def test_examples_have_a_line_of_their_own():
     assert "example 1 of 1" in line("examples/03_grad/plot_a").get_text()
 

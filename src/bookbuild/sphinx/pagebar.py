@@ -46,7 +46,18 @@ def _add_bar(app: Sphinx, doctree: nodes.document) -> None:
         _offer_zip(doctree, name)
         return
     app.env.note_dependency(str(results.path_of(app.srcdir, name)))
-    up = "../" * name.count("/")
+    # what is of the class headerlink, Sphinx leaves out of excerpts in search
+    ran = escape(ran_on(result))
+    bar = f'<p class="page-bar headerlink">{ran} <span>{_links(app, name)}</span></p>'
+    title = _below_title(doctree, bar)
+    times = f'<a href="{_up(name)}{TIMES}.html">Times of all pages</a>'
+    html = f'<p class="page-run">{escape(made_with(result))} {times}</p>'
+    title.parent.append(nodes.raw("", html, format="html"))
+
+
+def _links(app: Sphinx, name: str) -> str:
+    """Return the links to a page's downloads, to Colab and to its source as HTML."""
+    up = _up(name)
     links = [
         (f"{up}{FOLDER}/{name}.ipynb", "Notebook", " download"),
         (f"{up}{FOLDER}/{name}.py", "Script", " download"),
@@ -57,14 +68,14 @@ def _add_bar(app: Sphinx, doctree: nodes.document) -> None:
         )
     if edit := source_url(app, name):
         links.append((edit, "Edit", ""))
-    anchors = " ".join(
+    return " ".join(
         f'<a href="{escape(url)}"{extra}>{label}</a>' for url, label, extra in links
     )
-    bar = f'<p class="page-bar">{escape(ran_on(result))} <span>{anchors}</span></p>'
-    title = _below_title(doctree, bar)
-    times = f'<a href="{up}{TIMES}.html">Times of all pages</a>'
-    html = f'<p class="page-run">{escape(made_with(result))} {times}</p>'
-    title.parent.append(nodes.raw("", html, format="html"))
+
+
+def _up(name: str) -> str:
+    """Return the way from a document to the site's root."""
+    return "../" * name.count("/")
 
 
 def _below_title(doctree: nodes.document, html: str) -> nodes.title:

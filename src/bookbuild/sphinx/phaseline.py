@@ -37,7 +37,8 @@ def phase_line(
     number, total = pages.index(name) + 1, len(pages)
     steps = "".join(_step(env, page, name, uri) for page in pages)
     return (
-        '<nav class="phase-line" aria-label="Pages of this phase">'
+        # what is of the class headerlink, Sphinx leaves out of excerpts in search
+        '<nav class="phase-line headerlink" aria-label="Pages of this phase">'
         f'<a href="{escape(uri(index))}">{escape(env.titles[index].astext())}</a>'
         f"<span>{KINDS[match[1]]} {number} of {total}</span><ol>{steps}</ol></nav>"
     )
