@@ -7,6 +7,8 @@ import nbformat
 from bs4 import BeautifulSoup
 from tinybook import cell
 
+from bookbuild.sphinx.policy import policy_of
+
 GOOD = """\
 ```{code-cell}
 print(6 * 7)
@@ -54,6 +56,8 @@ def test_a_good_book_is_built_once_and_then_shown_from_the_store(tiny_book):
     assert status == 0, output
     assert "2 of 2 pages ran" in output
     page = BeautifulSoup(tiny_book.html("book/good"), "html.parser")
+    policy = page.find("meta", {"http-equiv": "content-security-policy"})["content"]
+    assert policy == policy_of(tiny_book.html("book/good"))  # of all its scripts
     text = page.get_text()
     assert "42" in text
     assert "Half of it is 21.0" in text
