@@ -76,7 +76,7 @@ window.look = {
   // outputs of more than a screen; those that fold are within it
   tooTall: () =>
     all(".cell_output .output, .sphx-glr-script-out pre")
-      .filter((e) => !e.querySelector("img, table, svg") && e.offsetHeight > 640)
+      .filter((e) => !e.querySelector("img, table") && e.offsetHeight > 640)
       .map(name),
   // what was typed and what was printed must differ on the page
   alike() {
