@@ -126,11 +126,10 @@ window.look = {
   // one of each kind of thing that takes the focus must look different with it
   withoutFocusMark() {
     const style = (e) => [e, ...e.children].map(one).join();
-    const one = (e) => {
-      const s = getComputedStyle(e);
-      return [s.outlineStyle === "none" || s.outlineWidth === "0px" ? "" : s.outline,
+    const one = (e) => line(getComputedStyle(e)) + line(getComputedStyle(e, "::after"));
+    const line = (s) =>
+      [s.outlineStyle === "none" || s.outlineWidth === "0px" ? "" : s.outline,
         s.boxShadow, s.backgroundColor, s.borderColor, s.textDecoration].join();
-    };
     const kinds = new Map(all("a[href], button, input, summary, [tabindex='0']")
       .filter(shown).map((e) => [e.tagName + e.className + e.parentElement.className, e]));
     return [...kinds.values()].filter((e) => {
