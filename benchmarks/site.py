@@ -67,7 +67,7 @@ def weigh(browser: Browser, url: str) -> float:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     requests = []
-    page.on("requestfinished", requests.append)
+    page.on("requestfinished", lambda request: requests.append(request))
     page.goto(url, wait_until="networkidle")
     own = [r for r in requests if "/_images/" not in r.url]
     total = sum(request.sizes()["responseBodySize"] for request in own)
