@@ -126,7 +126,7 @@ def test_another_file_changes_nothing(go, tmp_path, text):
     assert list(kept(page)["done"]) == [CHAPTER]
 
 
-@pytest.mark.parametrize("fault", [FULL, FORBIDDEN])
+@pytest.mark.parametrize("fault", [FULL, FORBIDDEN], ids=["full", "forbidden"])
 def test_where_nothing_can_be_kept_it_says_so_and_exports(page, site_url, fault):
     page.add_init_script(fault)
     page.goto(f"{site_url}{CHAPTER}.html", wait_until=READ)
