@@ -81,6 +81,11 @@ class Renderer:
         self.root = root
         self.partial = partial
         self.stamp = root / OUTPUT / "rendered.sha256"
+        # as it is now: Sphinx imports it while pages run, and it may be edited then
+        self.renderer = [
+            hash_files(HERE, "sphinx", "myst.py", "pages.py"),
+            *(version_or_absent(name) for name in RENDERERS),
+        ]
         self._process: subprocess.Popen | None = None
 
     def __enter__(self) -> Self:
@@ -106,7 +111,7 @@ class Renderer:
         if self._current(digest):
             print("rendering: nothing has changed", flush=True)
             return True
-        if self._renderer_of_last_time() != json.loads(digest)["renderer"]:
+        if self._renderer_of_last_time() != self.renderer:
             # Sphinx would keep what other code has made of a page. And if the last
             # rendering did not end well, it would warn of no page that it need not
             # read again, so the same warning would pass unseen.
@@ -143,10 +148,7 @@ class Renderer:
         """Return a hash of all that the rendered site depends on."""
         known = {
             "files": hash_files(self.root, *SITE_SOURCES),
-            "renderer": [
-                hash_files(HERE, "sphinx", "myst.py", "pages.py"),
-                *(version_or_absent(name) for name in RENDERERS),
-            ],
+            "renderer": self.renderer,
             "site": [repository(), site_url(), colab_url(repository())],
             "partial": self.partial,
         }
