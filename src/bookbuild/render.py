@@ -20,7 +20,10 @@ SITE_SOURCES = (
     *("src", "pyproject.toml", str(RESULTS)),
 )
 HERE = Path(__file__).parent
-RENDERERS = ("sphinx", "myst-nb", "sphinx-gallery", "sphinx-book-theme")
+RENDERERS = (
+    *("sphinx", "myst-nb", "sphinx-gallery", "sphinx-book-theme"),
+    *("sphinx-mathjax-offline", "mini-racer"),
+)
 
 
 def configure(root: Path) -> None:
