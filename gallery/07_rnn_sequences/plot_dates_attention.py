@@ -272,7 +272,7 @@ for month in ("06", "10"):
 # that no example forced the network to learn.
 
 means = [sum(column) / len(scores) for column in zip(*scores.values(), strict=True)]
-assert exact["attention"] >= 0.985 and exact["rule"] >= 0.995
+assert exact["attention"] >= 0.99 and exact["rule"] >= 0.995
 assert exact["one summary"] < exact["attention"] - 0.02
 assert scores["Danish"][0] > 0.9 and scores["Danish"][2] > 0.9
 assert scores["Czech"][0] < 0.7 and max(scores["Croatian"]) < 0.4
