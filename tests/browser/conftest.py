@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -18,16 +19,31 @@ CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 NOT_PAGES = ("_static", "downloads")
 
 
-def pages() -> list[str]:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    words = "visit every N-th page only; another commit visits others"
+    parser.addoption("--share", type=int, default=1, metavar="N", help=words)
+
+
+def pages(share: int) -> list[str]:
     found = (path.relative_to(SITE) for path in SITE.rglob("*.html"))
-    return sorted(p.as_posix() for p in found if p.parts[0] not in NOT_PAGES)
+    names = sorted(p.as_posix() for p in found if p.parts[0] not in NOT_PAGES)
+    return names[commits() % share :: share]
+
+
+def commits() -> int:
+    """Return how many there are; 0 outside a repository."""
+    command = ["git", "rev-list", "--count", "HEAD"]
+    return int(subprocess.run(command, capture_output=True).stdout or 0)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give each page's tests to one process, so that it is loaded once."""
+    """Give each page's tests to one process, which visits it once."""
     if "seen" in metafunc.fixturenames:
-        params = [pytest.param(p, marks=pytest.mark.xdist_group(p)) for p in pages()]
-        metafunc.parametrize("seen", params, indirect=True, scope="session")
+        names = pages(metafunc.config.getoption("--share"))
+        params = [
+            pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names
+        ]
+        metafunc.parametrize("seen", params, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -72,8 +88,17 @@ def page(browser):
 
 
 @pytest.fixture(scope="session")
-def seen(browser, site_url, request) -> Visit:
+def visits() -> dict[str, Visit]:
+    """Return what was seen so far, by page."""
+    return {}
+
+
+@pytest.fixture
+def seen(browser, site_url, visits, request) -> Visit:
     """What there was to see on one page of the site."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    yield visit(context.new_page(), site_url, request.param)
-    context.close()
+    name = request.param
+    if name not in visits:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        visits[name] = visit(context.new_page(), site_url, name)
+        context.close()
+    return visits[name]

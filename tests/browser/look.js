@@ -84,9 +84,9 @@ window.look = {
       const style = getComputedStyle(e);
       return style.backgroundColor + style.borderLeftColor + style.borderLeftStyle;
     };
-    const typed = new Set(all(".cell_input, article div.highlight-Python").map(looks));
-    return all(".cell_output > *, div.sphx-glr-script-out")
-      .filter((e) => e.querySelector("pre") && typed.has(looks(e))).map(name);
+    const typed = new Set(all(".cell_input pre, article .highlight-Python pre").map(looks));
+    return all(".cell_output pre, .sphx-glr-script-out pre")
+      .filter((e) => typed.has(looks(e))).map(name);
   },
   // a figure that brings paper must bring the paper of the theme that is on; one
   // that brings none must have another rendering for the other theme
