@@ -137,6 +137,10 @@ def prepare(tricks, x):
     return network, optimizer, ramp
 
 
+# %%
+# Each picture is mirrored in every second epoch, and in the first one by a coin.
+
+
 def run(tricks, x, y, seed):
     set_seed(seed)
     start, smoothing = time.perf_counter(), 0.1 * ("smoothed" in tricks)
