@@ -4,7 +4,7 @@ from importlib import import_module
 
 PARTS = (
     *("site", "current", "quick", "numbering", "chapters", "gallery", "figures"),
-    *("pagebar", "phaseline", "downloads", "times", "explorer", "progress"),
+    *("pagebar", "sidebar", "phaseline", "downloads", "times", "explorer", "progress"),
     *("mathematics", "weight", "policy"),
 )
 
