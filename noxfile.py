@@ -75,7 +75,7 @@ def scheduler(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the build against plain jupyter-book; takes half an hour."""
+    """Measure the build against plain jupyter-book; takes more than an hour."""
     install(session, "book")
     session.run("python", "benchmarks/rendering.py")
     session.run("python", "benchmarks/engine.py", *session.posargs)

@@ -126,6 +126,8 @@ class PlainBook(Book):
         del settings["nb_custom_formats"]
         settings["sphinx_gallery_conf"]["image_scrapers"] = ["matplotlib"]
         settings["suppress_warnings"] = ["etoc.toctree", "config.cache"]
+        for name in ("templates_path", "notfound_template"):  # they use our context
+            del settings[name]
 
 
 STEPS = {

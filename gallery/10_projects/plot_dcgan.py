@@ -6,9 +6,9 @@ A DCGAN learns to draw digits from a few thousand of them. The loss of a GAN say
 little about its drawings, so we ask an expert who had no part in the game: a
 classifier of real digits. After a minute of one core's work its features place the
 drawings far nearer to real digits than draws from a Gaussian fitted to the pixels.
-Ten Gaussians, one a digit, are no worse than the GAN, and real digits are out of
-reach: that takes a GPU's budget. And how sure an expert is says next to nothing. Ours
-is sure of noise, too.
+Ten Gaussians, which are told the digits, are about as near: which side wins depends
+on the seed. Real digits stay out of reach of such a budget. And how sure an expert is
+says next to nothing: ours is sure of noise, too.
 """
 
 import math

@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from tenphases import set_seed, viz
+from tenphases import budget, set_seed, viz
 from tenphases.models.rl import td_loss
 
 viz.use_style()
@@ -107,7 +107,7 @@ for name, score in scores.items():
 # agents with networks, carts and memories of their own learn side by side in tensors
 # whose first axis is the agent.
 
-WIDTHS, BATCH, STEPS = (4, 64, 64, 2), 64, 8_000
+WIDTHS, BATCH, STEPS = (4, 64, 64, 2), 64, budget(cpu=8_000, gpu=40_000)
 
 
 def initial_weights():
@@ -271,7 +271,7 @@ with_target, without = (
 )
 assert scores["linear, best of 50"].mean() > 460 > 400 > scores["lean"].item()
 assert scores["lean and speed"].item() > 400
-assert with_target[1].median() >= 460
+assert with_target[1].median() >= budget(cpu=460, gpu=475)
 assert with_target[0].mean() < with_target[1].mean() - 30
 assert without[1].mean() < with_target[1].mean() - 50
 assert claims["target network"].max() < 200 < claims["no target network"][-1].mean()

@@ -1,9 +1,10 @@
-"""Citations and reference lists of downloads, as plain Markdown."""
+"""Citations and reference lists: plain Markdown in downloads, a list on the site."""
 
 import re
 from functools import cache
 from pathlib import Path
 
+from docutils import nodes
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from pybtex.database import parse_file
@@ -54,3 +55,15 @@ def references_cell(app: Sphinx, text: str) -> list[NotebookNode]:
     return (
         [new_markdown_cell("\n".join(["## References", "", *lines]))] if lines else []
     )
+
+
+def _mark_as_list(
+    app: Sphinx, name: str, template: str, context: dict, doctree: nodes.document
+) -> None:
+    # an entry's role, as docutils has it, is deprecated
+    role = 'role="doc-biblioentry"'
+    context["body"] = context.get("body", "").replace(role, 'role="listitem"')
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("html-page-context", _mark_as_list)

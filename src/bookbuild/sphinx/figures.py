@@ -20,6 +20,7 @@ DARK = {
     "#d9dde3": "#3a4049",
 }
 SIZE = re.compile(r'<svg[^>]*?width="([\d.]+)pt" height="([\d.]+)pt"', re.S)
+VIEW = re.compile(r'<svg[^>]*?viewBox="0 0 (\d+) (\d+)"', re.S)
 
 
 def darken(svg: str) -> str:
@@ -33,9 +34,10 @@ def pixels(path: Path) -> tuple[int, int] | None:
     """Return how wide and high an image is shown, if that can be told."""
     if path.suffix != ".svg":
         return get_image_size(path)
-    size = SIZE.search(path.read_text(encoding="utf-8"))
-    # 96 pixels to 72 points
-    return size and tuple(round(float(points) * 4 / 3) for points in size.groups())
+    svg = path.read_text(encoding="utf-8")
+    if size := SIZE.search(svg):  # 96 pixels to 72 points
+        return tuple(round(float(points) * 4 / 3) for points in size.groups())
+    return (view := VIEW.search(svg)) and tuple(map(int, view.groups()))
 
 
 def _prepare_images(app: Sphinx, doctree: nodes.document) -> None:
