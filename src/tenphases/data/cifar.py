@@ -1,15 +1,13 @@
 """CIFAR-10: small colour pictures of ten kinds of things."""
 
-import os
 import warnings
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from textwrap import shorten
 
 import torch
 from torch.utils.data import TensorDataset
 
 from tenphases.data.core import DataError, Dataset, Source, cache_dir, profile
+from tenphases.data.download import download
 
 # in the order of batches.meta
 CIFAR_CLASSES = (
@@ -47,29 +45,9 @@ def cifar10() -> Dataset:
                 f"{CIFAR_10.name} is not among the bundled data; set TENPHASES_DATA="
                 f"full to download it, or put the files {', '.join(names)} in {folder}."
             )
-        _download(CIFAR10, folder, names)
+        download(CIFAR10, CIFAR10.base_folder, folder, names)
     parts = [_read_part(CIFAR10, root, train=train) for train in (True, False)]
     return Dataset(*parts, classes=CIFAR_CLASSES, features=(), source=CIFAR_10)
-
-
-def _download(kind: type, folder: Path, names: list[str]) -> None:
-    """Let torchvision download and check the archive, then move the files here.
-
-    torchvision unpacks in place, so a file must appear only when it is whole,
-    whatever interrupts the download.
-    """
-    try:
-        with TemporaryDirectory(dir=folder.parent, prefix=".download-") as draft:
-            kind(draft, download=True)
-            folder.mkdir(parents=True, exist_ok=True)
-            for name in names:
-                os.replace(Path(draft, kind.base_folder, name), folder / name)
-    except (RuntimeError, OSError) as error:  # URLError is an OSError
-        reason = shorten(str(error), width=160, placeholder=" ...")
-        raise DataError(
-            f"{CIFAR_10.name} could not be downloaded; check the network and try "
-            f"again, or put its unpacked files in {folder} (the cause: {reason})."
-        ) from error
 
 
 def _read_part(kind: type, root: Path, *, train: bool) -> TensorDataset:

@@ -1,9 +1,6 @@
 """Sets of small grey images: MNIST and Fashion-MNIST."""
 
-import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from textwrap import shorten
 
 import numpy as np
 import torch
@@ -19,6 +16,7 @@ from tenphases.data.core import (
     profile,
     split_dataset,
 )
+from tenphases.data.download import download
 
 DIGITS = tuple("0123456789")
 MNIST_5K = Source(
@@ -90,30 +88,10 @@ def _torchvision_set(
                 f"full to download it, or put the unzipped files {', '.join(names)} "
                 f"in {raw}."
             )
-        _download(kind, raw, names)
+        download(kind, f"{name}/raw", raw, names)
     parts = [_read_part(kind, root, train=train) for train in (True, False)]
     classes = classes or tuple(kind.classes)
     return Dataset(*parts, classes=classes, features=(), source=source)
-
-
-def _download(kind: type, raw: Path, names: list[str]) -> None:
-    """Let torchvision download and check the files, then move them into place.
-
-    torchvision takes any file that exists for a good one, so a file must appear
-    only when it is whole, whatever interrupts the download.
-    """
-    try:
-        with TemporaryDirectory(dir=raw.parents[1], prefix=".download-") as folder:
-            kind(folder, download=True)
-            raw.mkdir(parents=True, exist_ok=True)
-            for name in names:
-                os.replace(Path(folder, kind.__name__, "raw", name), raw / name)
-    except (RuntimeError, OSError) as error:  # URLError is an OSError
-        reason = shorten(str(error), width=160, placeholder=" ...")
-        raise DataError(
-            f"{kind.__name__} could not be downloaded; check the network and try "
-            f"again, or put the unzipped files in {raw} (the cause: {reason})."
-        ) from error
 
 
 def _read_part(kind: type, root: Path, *, train: bool) -> TensorDataset:
