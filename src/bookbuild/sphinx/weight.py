@@ -11,6 +11,8 @@ from sphinx.application import Sphinx
 
 ICONS_STYLE = "icons.css"
 NEVER = re.compile(r"(?!)")
+# scripts that others in the page itself count on
+AT_ONCE = ("documentation_options.js",)
 # by what is in a script's or a style's name, or in the script itself
 NEEDED_FOR = {
     # runs cells on other people's servers; Sphinx-Gallery's tags are not used
@@ -77,8 +79,19 @@ def _leave_out(app: Sphinx, page: str, template: str, context: dict, doctree) ->
     for kind in ("script_files", "css_files"):
         assets = {_text(asset): asset for asset in context[kind]}  # each only once
         context[kind] = [a for text, a in assets.items() if is_needed(text, body)]
+    if template != "search.html":  # whose own scripts want the others before them
+        context["script_files"] = [_deferred(s) for s in context["script_files"]]
     body = SIZE.sub(r'width="\1" height="\2"', body)
     context["body"] = body.replace('loading="lazy"', 'loading="lazy" decoding="async"')
+
+
+def _deferred(script):
+    """Return the script so that the page is shown first; they keep their order."""
+    name = getattr(script, "filename", None)
+    if not name or str(name).endswith(AT_ONCE) or "async" in script.attributes:
+        return script
+    attributes = {**script.attributes, "defer": "defer"}
+    return type(script)(name, priority=script.priority, **attributes)
 
 
 def _text(asset) -> str:
