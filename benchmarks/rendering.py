@@ -63,12 +63,8 @@ def store_results(book: TinyBook) -> None:
             ],
             **{"seconds": 1.0, "cpu_seconds": 1.0, "date": "2026-01-01", "cores": 2},
             **{"device": "cpu", "device_name": "none", "artifacts": {}},
-            **{
-                "key": "0" * 64,
-                "python": "3.11",
-                "versions": {"torch": "2"},
-                "named": [],
-            },
+            **{"key": "0" * 64, "python": "3.11"},
+            **{"versions": {"torch": "2"}, "named": []},
         }
         path = book.root / RESULTS / f"{page.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -134,6 +134,23 @@ def test_every_page_has_a_policy_that_lets_its_own_scripts_run(soups):
                 assert base64.b64encode(digest).decode() in rules["script-src"], page
 
 
+def test_pages_are_shown_before_their_scripts_run(soups):
+    for page, soup in content_pages(soups):
+        # its own scripts want the others before them
+        if page.name == "search.html":
+            continue
+        for script in soup.find_all("script", src=True, defer=False):
+            waits = script.get("type") == "module"  # as these always do
+            assert waits or "documentation_options.js" in script["src"], page
+
+
+def test_references_are_a_list_to_screen_readers(soups):
+    page = next(p for p in soups if p.name == "bibliography.html")
+    entries = soups[page].select("div.citation")
+    assert len(entries) > 100
+    assert {entry["role"] for entry in entries} == {"listitem"}
+
+
 def test_no_page_holds_code_that_the_policy_would_stop(soups):
     stopped = []
     for page, soup in soups.items():
