@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 
 
@@ -32,10 +33,19 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
+        os.chmod(name, 0o666 & ~_mask())  # mkstemp lets nobody else read it
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@cache
+def _mask() -> int:
+    """Return what the process takes from the permissions of new files."""
+    mask = os.umask(0o22)  # it can only be read by setting it
+    os.umask(mask)
+    return mask
 
 
 def write_checked(path: Path, content: dict, form: int) -> None:

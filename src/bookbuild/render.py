@@ -22,7 +22,7 @@ SITE_SOURCES = (
 HERE = Path(__file__).parent
 RENDERERS = (
     *("sphinx", "myst-nb", "sphinx-gallery", "sphinx-book-theme"),
-    *("sphinx-mathjax-offline", "mini-racer"),
+    *("pydata-sphinx-theme", "sphinx-mathjax-offline", "mini-racer", "tinycss2"),
 )
 
 

@@ -140,8 +140,18 @@ def test_pages_are_shown_before_their_scripts_run(soups):
         if page.name == "search.html":
             continue
         for script in soup.find_all("script", src=True, defer=False):
-            waits = script.get("type") == "module"  # as these always do
-            assert waits or "documentation_options.js" in script["src"], page
+            assert script.get("type") == "module", page  # as these always do
+        assert not soup.head.find("script", src=True), page
+
+
+def test_pages_load_one_sheet_and_say_where_the_first_screen_ends(soups):
+    for page, soup in content_pages(soups):
+        (sheet,) = soup.select("link[rel=stylesheet]")
+        assert "_static/site.css" in sheet["href"], page
+        if page.parent == SITE and page.name != "index.html":
+            continue  # Sphinx's own pages are short
+        (mark,) = soup.select("link[rel=expect]")
+        assert len(soup.select(f"[id='{mark['href'][1:]}']")) == 1, page
 
 
 def test_references_are_a_list_to_screen_readers(soups):

@@ -12,10 +12,7 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
 PIECES = Path("book/explorers")
-LOADS = """\
-<link rel="stylesheet" href="{static}/explore.css">
-<script type="module" src="{static}/explore/{name}.js"></script>
-"""
+LOADS = '<script type="module" src="{static}/explore/{name}.js"></script>\n'
 
 
 class Explorer(Directive):
@@ -42,3 +39,4 @@ class Explorer(Directive):
 
 def setup(app: Sphinx) -> None:
     app.add_directive("explorer", Explorer)
+    app.add_css_file("explore.css")

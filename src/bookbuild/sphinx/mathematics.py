@@ -112,5 +112,4 @@ def _prepare(app: Sphinx) -> None:
 def setup(app: Sphinx) -> None:
     app.add_html_math_renderer("typeset", (_visit_inline, None), (_visit_display, None))
     app.add_css_file(STYLE)
-    app.add_js_file("scrollers.js", loading_method="defer")
     app.connect("builder-inited", _prepare)

@@ -70,7 +70,7 @@ def _write_all(app: Sphinx, error: Exception | None) -> None:
     if error is not None or app.builder.format != "html":
         return
     for path in Path(app.outdir).rglob("*.html"):
-        if _has_one(path):  # as this build has not written it anew
+        if is_finished(path):  # as this build has not written it anew
             continue
         html = path.read_text(encoding="utf-8")
         guarded = with_policy(html)
@@ -78,8 +78,8 @@ def _write_all(app: Sphinx, error: Exception | None) -> None:
             write_atomically(path, guarded)
 
 
-def _has_one(path: Path) -> bool:
-    """Say whether a page has its policy, without reading all of it."""
+def is_finished(path: Path) -> bool:
+    """Say whether a page has its policy, the last thing that it gets."""
     with path.open("rb") as file:
         return MARK.encode() in file.read(1000)
 

@@ -1,18 +1,14 @@
 """What the site is told of itself: its address, its repository, its own files."""
 
-import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from bookbuild import OUTPUT
 from bookbuild.address import colab_url, repository, site_url
 from bookbuild.pages import EXAMPLES, GALLERY
-from bookbuild.sphinx import mathematics, weight
-
-FONTS = "output/chtml/fonts/woff-v2"  # in MathJax's folder, and beside its style
+from bookbuild.sphinx import assets
 
 
 def source_url(app: Sphinx, name: str) -> str | None:
@@ -38,29 +34,13 @@ def _configure(app: Sphinx, config: Config) -> None:
             "use_repository_button": True,
             "use_issues_button": True,
         }
-    config.html_static_path.append(str(_assets(Path(app.srcdir))))
+    config.html_static_path.append(str(assets.lay_out(Path(app.srcdir))))
     config.html_math_renderer = "typeset"
     # these two read nothing that another document writes, but do not say so
     for name in ("sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"):
         if name in app.extensions:
             app.extensions[name].parallel_read_safe = True
             app.extensions[name].parallel_write_safe = True
-
-
-def _assets(root: Path) -> Path:
-    """Lay out what set mathematics and icons need, and return its folder."""
-    folder = root / OUTPUT / "assets"
-    style = folder / mathematics.STYLE
-    if not style.exists():
-        shutil.copytree(
-            mathematics.mathjax_folder() / FONTS,
-            style.parent / FONTS,
-            dirs_exist_ok=True,
-        )
-        mathematics.write_style(style)
-    if not (folder / weight.ICONS_STYLE).exists():
-        weight.write_icons(folder)
-    return folder
 
 
 def setup(app: Sphinx) -> None:
