@@ -2,7 +2,10 @@
 
 from types import SimpleNamespace
 
+import pytest
+
 from bookbuild.sphinx import results
+from bookbuild.sphinx.parts import words
 from bookbuild.sphinx.progress import contents
 
 INDEX = "book/01-first/index"
@@ -25,3 +28,21 @@ def test_a_phase_lists_its_executed_pages_and_their_exercises(tmp_path):
     )
     found = contents(SimpleNamespace(srcdir=tmp_path), env)
     assert found == {INDEX: {"book/01-first/a": 2, "examples/01_first/plot_c": 0}}
+
+
+@pytest.mark.parametrize(
+    ("pages", "said"),
+    [
+        (
+            {"book/01-a/one": 2, "book/01-a/exercises": 6, "examples/01_a/plot": 0},
+            "1 chapter, 8 exercises, 1 example",
+        ),
+        (
+            {"examples/06_b/plot_a": 0, "examples/06_b/plot_b": 0},
+            "chapters outlined, 2 examples",
+        ),
+        ({"book/02-c/one": 0, "book/02-c/two": 0}, "2 chapters"),
+    ],
+)
+def test_a_card_says_what_there_is(pages, said):
+    assert words(pages) == said

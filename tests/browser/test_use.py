@@ -55,3 +55,25 @@ def test_a_first_visit_follows_the_system(browser, site_url, scheme):
     page.wait_for_selector("h1")
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     context.close()
+
+
+def test_wide_code_is_a_stop_of_the_tab_key_when_it_comes_near(browser, site_url):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{site_url}book/04-neural-networks/training-loop.html")
+    page.wait_for_load_state()
+    page.evaluate(
+        """() => {
+          const sections = [...document.querySelectorAll("section > section")];
+          const of = (s) => [...s.querySelectorAll("pre")];
+          window.far = of(sections.findLast((s) => of(s).length));
+        }"""
+    )
+    stops = "far.filter((e) => e.tabIndex === 0).length"
+    wide = "far.filter((e) => e.scrollWidth > e.clientWidth).length"
+    assert page.evaluate(stops) == 0
+    page.evaluate("far[0].scrollIntoView({behavior: 'instant'})")
+    page.wait_for_function(f"{stops} > 0")
+    assert page.evaluate(wide) > 0
+    page.wait_for_function(f"{stops} >= {wide}")
+    context.close()

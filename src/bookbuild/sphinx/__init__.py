@@ -5,7 +5,7 @@ from importlib import import_module
 PARTS = (
     *("site", "current", "quick", "numbering", "chapters", "gallery", "figures"),
     *("pagebar", "sidebar", "phaseline", "downloads", "times", "explorer", "progress"),
-    *("citations", "mathematics", "weight", "styles", "policy"),
+    *("parts", "citations", "mathematics", "weight", "styles", "policy"),
 )
 
 
