@@ -116,11 +116,8 @@ def site(session: nox.Session) -> None:
     """Read every page of the built site in Chromium: axe, console, widths, themes."""
     install(session, "test", "browser", editable=False)
     install_chromium(session)
-    # a page's tests go to one process, which loads it once
-    session.run(
-        *("pytest", "tests/browser", "-o", "pythonpath=tests/browser"),
-        *("-n", "2", "--dist", "loadgroup", *session.posargs),
-    )
+    where = ("tests/browser", "-o", "pythonpath=tests/browser")
+    session.run("pytest", *where, "-n", "2", *session.posargs)
 
 
 def install_chromium(session: nox.Session) -> None:

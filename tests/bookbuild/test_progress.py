@@ -39,7 +39,7 @@ def test_a_phase_lists_its_executed_pages_and_their_exercises(tmp_path):
         ),
         (
             {"examples/06_b/plot_a": 0, "examples/06_b/plot_b": 0},
-            "chapters outlined, 2 examples",
+            "Chapters outlined, 2 examples",
         ),
         ({"book/02-c/one": 0, "book/02-c/two": 0}, "2 chapters"),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 from visits import Visit, visit
+from xdist.scheduler import LoadScopeScheduling
 
 SITE = Path("_build/html").resolve()
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -37,13 +38,20 @@ def commits() -> int:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give each page's tests to one process, which visits it once."""
     if "seen" in metafunc.fixturenames:
         names = pages(metafunc.config.getoption("--share"))
-        params = [
-            pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names
-        ]
-        metafunc.parametrize("seen", params, indirect=True)
+        metafunc.parametrize("seen", names, indirect=True)
+
+
+class ByPage(LoadScopeScheduling):
+    """Gives all tests of a page to one process, which visits it once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("[")[2] if "test_pages" in nodeid else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> ByPage:
+    return ByPage(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ def words(pages: dict[str, int]) -> str:
     """Say how much there is, given a phase's pages with their exercises."""
     examples = sum(name.startswith(f"{EXAMPLES}/") for name in pages)
     chapters = len(pages) - examples - sum(n.endswith("/exercises") for n in pages)
-    first = _many(chapters, "chapter") or "chapters outlined"
+    first = _many(chapters, "chapter") or "Chapters outlined"
     counts = (first, _many(sum(pages.values()), "exercise"), _many(examples, "example"))
     return ", ".join(filter(None, counts))
 
