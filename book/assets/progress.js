@@ -151,7 +151,7 @@
       const title = box.querySelector(".caption-number").textContent.trim();
       box.append(tick(`${here}#${box.id}`, `${title} done`));
     }
-    if (list[here]) document.querySelector("h1").after(counter(list[here]));
+    if (list[here]) document.querySelector("h1 + .progress-count").replaceWith(counter(list[here]));
     document.querySelector(".phases")?.after(overview());
   }
 

@@ -50,6 +50,7 @@ class ByPage(LoadScopeScheduling):
         return nodeid.partition("[")[2] if "test_pages" in nodeid else nodeid
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log) -> ByPage:
     return ByPage(config, log)
 

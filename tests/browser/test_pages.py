@@ -37,7 +37,7 @@ def test_figures_are_legible_in_both_themes(seen):
 
 def test_nothing_moves_while_the_page_loads(seen):
     assert not seen.facts["unsized"]
-    assert seen.facts["shift"] < 0.05  # browsers call 0.1 good
+    assert seen.facts["shift"] < 0.01  # browsers call 0.1 good
 
 
 def test_code_and_outputs_look_different(seen):

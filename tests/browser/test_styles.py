@@ -87,6 +87,8 @@ def test_every_element_looks_as_with_all_the_sheets(page, site_url, name, view):
     page.add_style_tag(content=STILL)
     page.evaluate("document.fonts.ready")
     page.wait_for_timeout(500)  # scripts add the last things
+    if name.startswith("search"):
+        page.get_by_text("Search finished").wait_for()
     assert page.evaluate(CHOOSE) > 80
     page.evaluate(f"() => {{ window.before = ({LOOKS})(); }}")
     many_sheets(page, site_url)

@@ -17,6 +17,8 @@ from bookbuild.sphinx import results
 
 PHASE = re.compile(rf"(?:book/|{EXAMPLES}/)(\d\d)[-_]")
 INDEX = re.compile(r"book/(\d\d)-[\w-]+/index")
+# it has its height before the script comes, so that nothing moves
+PLACE = '<p class="progress-count pst-js-only">&nbsp;</p>'
 LIST = '<script type="application/json" id="progress-list">{}</script>'
 
 
@@ -48,6 +50,7 @@ def _add_list(app: Sphinx, name: str, template: str, context: dict, doctree) -> 
     known = app.env.tenphases_progress
     if name in known:
         known = {name: known[name]}
+        context["body"] = context["body"].replace("</h1>", f"</h1>{PLACE}", 1)
     elif name != app.config.root_doc:
         return
     # nothing here can end the element: the names of pages hold no "<"
