@@ -134,6 +134,13 @@ def test_a_page_with_nothing_new_changes_no_other(site):
     assert (site / "index.html").read_text().count("site.css") == 1
 
 
+def test_a_script_that_names_something_new_gives_it_its_rules(site):
+    finish(site)
+    (site / "_static/far.js").write_text('export const x = "none";')
+    finish(site)
+    assert ".none{a:b}" in (site / styles.SHEET).read_text()
+
+
 def test_what_only_a_deleted_page_used_goes_with_it(site):
     (site / "book/one.html").write_text(PAGE.format(root="../").replace("big", "none"))
     finish(site)

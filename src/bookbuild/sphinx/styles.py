@@ -10,7 +10,6 @@ whether every element still looks the same.
 import json
 import os
 import re
-from functools import cache
 from pathlib import Path
 
 import tinycss2
@@ -35,17 +34,12 @@ WITH_RULES = ("media", "supports", "container", "layer")
 # --- which names there are ----------------------------------------------------
 
 
-def names_of_page(html: str, path: Path, root: Path) -> set[str]:
-    """Return each tag, class and id of a page, and what its scripts might add."""
+def names_of_page(html: str) -> set[str]:
+    """Return each tag, class and id of a page, and the words of scripts in it."""
     names = {*TAG.findall(html), *" ".join(NAMES.findall(html)).split()}
-    for code in INLINE.findall(html):
-        names |= words(code)
-    for address in SCRIPT.findall(html):
-        names |= names_of_script(local(address, path, root))
-    return names
+    return names.union(*map(words, INLINE.findall(html)))
 
 
-@cache  # all pages load the same few
 def names_of_script(path: Path) -> set[str]:
     """Return every word of a script and of those that it imports."""
     code = path.read_text(encoding="utf-8")
@@ -149,23 +143,22 @@ class Site:
         self.record = record
         known = json.loads(record.read_text("utf-8")) if record.exists() else {}
         self.sheets: list[str] = known.get("sheets", [])
+        self.scripts: dict[str, list[str]] = known.get("scripts", {})
         self.names: dict[str, list[str]] = known.get("names", {})
         self.made_of: str = known.get("made of", "")
         self.version: str = known.get("version", "")
 
     def finish(self) -> None:
         """Give pages that were written anew the one sheet instead of the many."""
-        found = {p.relative_to(self.root): p for p in sorted(self.root.rglob("*.html"))}
-        pages = {
-            n.as_posix(): p for n, p in found.items() if n.parts[0] not in NOT_PAGES
-        }
+        pages = self._pages()
         new = {name: page for name, page in pages.items() if not is_finished(page)}
         self._note(new)
         self.names = {name: self.names[name] for name in pages}
+        self.scripts = {name: self.scripts[name] for name in pages}
         changed = self._write_sheet()
         for page in (pages if changed else new).values():
             self._link(page)
-        known = {"sheets": self.sheets, "names": self.names}
+        known = {"sheets": self.sheets, "scripts": self.scripts, "names": self.names}
         known |= {"made of": self.made_of, "version": self.version}
         write_atomically(self.record, json.dumps(known))
 
@@ -178,22 +171,32 @@ class Site:
         }
 
     def _note(self, new: dict[str, Path]) -> None:
-        """Take down which sheets the new pages load, and which names they have."""
+        """Take down what the new pages load, and which names they have."""
         sheets = {}
         for name, page in new.items():
             html = page.read_text(encoding="utf-8")
-            for address in LINK.findall(html):
-                sheet = local(address, page, self.root)
-                sheets[sheet.relative_to(self.root).as_posix()] = None
-            self.names[name] = sorted(names_of_page(html, page, self.root))
+            sheets |= dict.fromkeys(self._local(LINK.findall(html), page))
+            # the search's index is a script, too, with each word of the book
+            scripts = [one for one in SCRIPT.findall(html) if "_static/" in one]
+            self.scripts[name] = self._local(scripts, page)
+            self.names[name] = sorted(names_of_page(html))
         if sheets:
             self.sheets = list(sheets)
+
+    def _local(self, addresses: list[str], page: Path) -> list[str]:
+        """Return the files at addresses, as seen from the site's root."""
+        files = (local(address, page, self.root) for address in addresses)
+        return [file.relative_to(self.root).as_posix() for file in files]
 
     def _write_sheet(self) -> bool:
         """Write the sheet; return whether it is another than it was."""
         target = self.root / SHEET
         css = "\n".join(whole(self.root / sheet, target) for sheet in self.sheets)
-        names = set().union(*self.names.values())
+        scripts = sorted(set().union(*self.scripts.values()))
+        names = set().union(
+            *self.names.values(),
+            *(names_of_script(self.root / script) for script in scripts),
+        )
         made_of = digest_of(css + " ".join(sorted(names)))
         if made_of == self.made_of and target.exists():
             return False
