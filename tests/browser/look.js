@@ -17,8 +17,13 @@ window.look = {
   // go down the page as a reader does, so that lazy figures load, and back
   async settle() {
     let shift = 0;
-    new PerformanceObserver((list) => {
-      for (const s of list.getEntries()) if (!s.hadRecentInput) shift += s.value;
+    // the list of sections opens where the reader is: it moves because he does
+    const list = document.querySelector(".bd-sidebar-secondary");
+    const elsewhere = ({ node }) => !list?.contains(node);
+    const loading = (s) =>
+      !s.hadRecentInput && (!s.sources.length || s.sources.some(elsewhere));
+    new PerformanceObserver((seen) => {
+      for (const s of seen.getEntries().filter(loading)) shift += s.value;
     }).observe({ type: "layout-shift", buffered: true });
     await document.fonts.ready;
     await window.MathJax?.startup?.promise;
