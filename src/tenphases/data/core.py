@@ -34,6 +34,11 @@ class Source:
         first = f"{self.name}: {self.origin}; licence: {self.licence}"
         return f"{first}\n{self.note}" if self.note else first
 
+    def card(self, sizes: str, *lines: str) -> str:
+        """Return what a set says of itself: its sizes, its own lines, its terms."""
+        terms = (f"origin   {self.origin}", f"licence  {self.licence}")
+        return "\n".join([f"{self.name}: {sizes}", *lines, *terms])
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
@@ -52,14 +57,10 @@ class Dataset:
     def __repr__(self) -> str:
         inputs, targets = self.train.tensors
         sizes = f"{len(self.train):,} training and {len(self.test):,} test examples"
-        return "\n".join(
-            [
-                f"{self.source.name}: {sizes}",
-                _line(f"inputs   {_describe(inputs)}", self.features),
-                _line(f"targets  {_describe(targets)}", self.classes),
-                f"origin   {self.source.origin}",
-                f"licence  {self.source.licence}",
-            ]
+        return self.source.card(
+            sizes,
+            _line(f"inputs   {_describe(inputs)}", self.features),
+            _line(f"targets  {_describe(targets)}", self.classes),
         )
 
 

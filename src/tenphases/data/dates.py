@@ -38,15 +38,8 @@ class DatePhrases:
     source: Source
 
     def __repr__(self) -> str:
-        return "\n".join(
-            [
-                f"{self.source.name}: {len(self.train):,} training and "
-                f"{len(self.test):,} test phrases",
-                f"languages {', '.join(self.languages)}",
-                f"origin   {self.source.origin}",
-                f"licence  {self.source.licence}",
-            ]
-        )
+        sizes = f"{len(self.train):,} training and {len(self.test):,} test phrases"
+        return self.source.card(sizes, f"languages {', '.join(self.languages)}")
 
 
 def date_phrases(

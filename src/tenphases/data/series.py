@@ -38,14 +38,11 @@ class Series:
         missing = self.values.isnan().float().mean().item()
         minutes = self.step.total_seconds() / 60
         first, last = self.time(0), self.time(len(self.values) - 1)
-        lines = [
-            f"{self.source.name}: {len(self.values):,} places, {missing:.1%} empty",
+        return self.source.card(
+            f"{len(self.values):,} places, {missing:.1%} empty",
             f"values   (T,) float32, every {minutes:.0f} minutes",
             f"time     {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}",
-            f"origin   {self.source.origin}",
-            f"licence  {self.source.licence}",
-        ]
-        return "\n".join(lines)
+        )
 
 
 def glucose() -> Series:

@@ -92,14 +92,9 @@ class Texts:
 
     def __repr__(self) -> str:
         letters = sum(map(len, self.train + self.test))
-        return "\n".join(
-            [
-                f"{self.source.name}: {len(self.train):,} training and "
-                f"{len(self.test):,} test texts, {letters:,} characters",
-                f"classes  {len(self.classes)}",
-                f"origin   {self.source.origin}",
-                f"licence  {self.source.licence}",
-            ]
+        sizes = f"{len(self.train):,} training and {len(self.test):,} test texts"
+        return self.source.card(
+            f"{sizes}, {letters:,} characters", f"classes  {len(self.classes)}"
         )
 
 

@@ -66,14 +66,7 @@ class Reviews:
 
     def __repr__(self) -> str:
         sizes = f"{len(self.train[0]):,} training and {len(self.test[0]):,} test texts"
-        return "\n".join(
-            [
-                f"{self.source.name}: {sizes}",
-                "targets  (N,) int64, 1 (worst) to 5 stars",
-                f"origin   {self.source.origin}",
-                f"licence  {self.source.licence}",
-            ]
-        )
+        return self.source.card(sizes, "targets  (N,) int64, 1 (worst) to 5 stars")
 
 
 def movielens_100k(*, test_share: float = 0.2) -> Ratings:

@@ -36,13 +36,7 @@ class WordVectors:
 
     def __repr__(self) -> str:
         rows, columns = self.vectors.shape
-        return "\n".join(
-            [
-                f"{self.source.name}: {rows:,} words, {columns} numbers each",
-                f"origin   {self.source.origin}",
-                f"licence  {self.source.licence}",
-            ]
-        )
+        return self.source.card(f"{rows:,} words, {columns} numbers each")
 
 
 def glove(count: int = 400_000) -> WordVectors:

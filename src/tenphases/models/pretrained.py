@@ -30,7 +30,6 @@ WHEEL = (
 )
 # the thousand names in the order of the logits; several occur twice ("crane")
 IMAGENET_CLASSES = tuple(EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"])
-assert len(IMAGENET_CLASSES) == 1000
 
 
 def efficientnet_lite0(*, pretrained: bool = True) -> nn.Module:

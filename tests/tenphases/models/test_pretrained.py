@@ -132,4 +132,5 @@ def test_transform_keeps_the_middle_and_scales():
 
 
 def test_class_names():
+    assert len(IMAGENET_CLASSES) == 1000
     assert IMAGENET_CLASSES[0] == "tench" and IMAGENET_CLASSES[967] == "espresso"
