@@ -191,7 +191,7 @@ sizes = [2**k for k in range(11)]
 times = {}
 for name, step in [("tiny engine", engine_step), ("torch", torch_step)]:
     times[name] = [1e3 * seconds(step, range(n), max(3, 64 // n)) for n in sizes]
-    print(f"{name:12}", *(f"{t:7.2f}" for t in times[name]), "ms")
+    print(f"{name:11}", *(f"{t:5.3g}" for t in times[name]), "ms")
 
 # sphinx_gallery_alt = "Line chart of the time per step against the number of points in the batch, both axes logarithmic. The line of torch runs nearly flat. That of the tiny engine begins below it, crosses it after a few points and rises steadily to hundreds of times as much at 1,024 points."
 fig, ax = plt.subplots(figsize=(6.4, 3.2))

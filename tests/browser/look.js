@@ -52,6 +52,7 @@ window.look = {
       "left over": look.leftOver(),
       unsized: look.unsized(),
       "too tall": look.tooTall(),
+      "cut off": look.cutOff(),
       alike: look.alike(),
     };
   },
@@ -89,6 +90,10 @@ window.look = {
     all(".cell_output .output, .sphx-glr-script-out pre")
       .filter((e) => !e.querySelector("img, table") && e.offsetHeight > 640)
       .map(name),
+  // code, and sentences that it printed, of which one has to scroll for the end
+  // even where there is room
+  cutOff: () =>
+    all("article .highlight pre").filter((e) => e.scrollWidth > e.clientWidth).map(name),
   // what was typed and what was printed must differ on the page
   alike() {
     const looks = (e) => {

@@ -46,3 +46,7 @@ def test_code_and_outputs_look_different(seen):
 
 def test_long_outputs_stay_within_a_screen(seen):
     assert not seen.facts["too tall"]
+
+
+def test_on_a_wide_screen_no_line_of_code_is_cut_off(seen):
+    assert not seen.facts["cut off"]

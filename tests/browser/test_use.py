@@ -30,6 +30,20 @@ def test_search_finds(page, site_url, query):
     assert any(QUERIES[query] in link for link in first), first
 
 
+def test_the_lens_does_not_cover_what_is_typed(page, site_url):
+    room = """form => {
+        const input = form.querySelector("input"), box = input.getBoundingClientRect();
+        const text = box.left + parseFloat(getComputedStyle(input).paddingLeft);
+        return text - form.querySelector(".fa-magnifying-glass, svg")
+            .getBoundingClientRect().right;
+    }"""
+    page.goto(f"{site_url}search.html?q=momentum")
+    assert page.locator("main form.bd-search").evaluate(room) > 0
+    page.goto(site_url)
+    page.keyboard.press("Control+k")
+    assert page.locator("dialog form.bd-search").evaluate(room) > 0
+
+
 def test_the_theme_switch_changes_page_and_figures(page, site_url):
     page.goto(f"{site_url}book/04-neural-networks/optimizers.html")
     button = page.locator(".theme-switch-button").first
