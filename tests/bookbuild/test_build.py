@@ -195,6 +195,23 @@ def test_every_page_shows_the_sidebar_as_it_is_now(tiny_book):
     assert not (tiny_book.root / "_build" / "html" / "book" / "three.html").exists()
 
 
+def test_a_page_with_a_new_figure_is_read_once(tiny_book):
+    line = "from tenphases import viz\n\nviz.use_style()\nplt.plot([1, {}])\n"
+    draw = f"import matplotlib.pyplot as plt\n{line}"
+    tiny_book.chapter("beside", "Prose.\n")
+    tiny_book.script("plot_line", draw.format(2))
+    assert tiny_book.build()[0] == 0
+    tiny_book.script("plot_line", draw.format(3))
+    status, output = tiny_book.build()
+    assert status == 0, output
+    assert "-dark.svg" in tiny_book.html("examples/one/plot_line")
+    known = tiny_book.root / "_build" / ".doctrees" / "examples" / "one"
+    before = [path.stat().st_mtime_ns for path in sorted(known.iterdir())]
+    tiny_book.chapter("beside", "Other prose.\n")
+    assert tiny_book.build()[0] == 0
+    assert [path.stat().st_mtime_ns for path in sorted(known.iterdir())] == before
+
+
 def test_the_gallery_is_written_when_it_changed_or_is_gone(tiny_book):
     tiny_book.chapter("beside", "Prose.\n")
     assert tiny_book.build()[0] == 0

@@ -16,6 +16,7 @@ from bookbuild import RESULTS
 from bookbuild.files import digest_of
 from bookbuild.pages import EXAMPLES
 from bookbuild.sphinx import results
+from bookbuild.sphinx.figures import DARK_ENDING
 
 
 def page_digest(app: Sphinx, name: str) -> str:
@@ -27,7 +28,9 @@ def page_digest(app: Sphinx, name: str) -> str:
     shown |= {root / path for path in app.env.dependencies.get(name, ())}
     if b"{page-times}" in source:
         shown |= set((root / RESULTS).rglob("*.json"))
-    content = [_digest_of_file(path) for path in sorted(shown) if path.is_file()]
+    # dark figures are made of the others, and only when the page is read
+    made = {path for path in shown if path.name.endswith(DARK_ENDING)}
+    content = [_digest_of_file(path) for path in sorted(shown - made) if path.is_file()]
     return digest_of(digest_of(source) + "".join(content))
 
 

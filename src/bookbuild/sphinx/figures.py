@@ -19,6 +19,7 @@ DARK = {
     "#636973": "#a6adb8",
     "#d9dde3": "#3a4049",
 }
+DARK_ENDING = "-dark.svg"
 SIZE = re.compile(r'<svg[^>]*?width="([\d.]+)pt" height="([\d.]+)pt"', re.S)
 VIEW = re.compile(r'<svg[^>]*?viewBox="0 0 (\d+) (\d+)"', re.S)
 
@@ -61,11 +62,11 @@ def _add_dark_version(image: nodes.image, path: Path) -> None:
     dark = darken(svg)
     if dark == svg:
         return
-    other = path.with_name(f"{path.stem}-dark.svg")
+    other = path.with_name(path.stem + DARK_ENDING)
     if not other.exists() or other.read_text(encoding="utf-8") != dark:
         other.write_text(dark, encoding="utf-8")
     twin = image.deepcopy()
-    twin["uri"] = f"{image['uri'][: -len('.svg')]}-dark.svg"
+    twin["uri"] = image["uri"].removesuffix(".svg") + DARK_ENDING
     image["classes"].append("only-light")
     twin["classes"].append("only-dark")
     # in a span of their own: the theme also hides a caption that stands right
