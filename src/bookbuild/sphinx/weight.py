@@ -19,7 +19,7 @@ NEEDED_FOR = {
     r"toggle": re.compile(r'class="[^"]*\b(?:toggle|dropdown)\b'),
     r"copybutton|clipboard": re.compile(r'class="highlight'),
     r"design-tabs": re.compile(r'class="[^"]*\bsd-'),
-    r"[Mm]ath[Jj]ax": re.compile(r'class="math '),
+    r"[Mm]ath[Jj]ax|formulas": re.compile(r'class="math '),
     r"scrollers": re.compile(r"<(?:pre|table)|class=\"math "),
 }
 # three of four coloured words of code have the colour of text, see book.css
@@ -88,4 +88,5 @@ def _text(script) -> str:
 def setup(app: Sphinx) -> None:
     app.add_css_file(ICONS_STYLE)
     app.add_js_file("scrollers.js")
+    app.add_js_file("formulas.js")
     app.connect("html-page-context", _lighten, priority=950)
