@@ -17,7 +17,7 @@ window.look = {
   // go down the page as a reader does, so that lazy figures load, and back
   async settle() {
     let shift = 0;
-    // the list of sections opens where the reader is: it moves because he does
+    // the list of sections opens as one scrolls: that is no part of loading
     const list = document.querySelector(".bd-sidebar-secondary");
     const elsewhere = ({ node }) => !list?.contains(node);
     const loading = (s) =>

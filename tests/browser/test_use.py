@@ -44,6 +44,19 @@ def test_the_lens_does_not_cover_what_is_typed(page, site_url):
     assert page.locator("dialog form.bd-search").evaluate(room) > 0
 
 
+def test_formulas_have_their_fonts_before_one_comes_to_them(page, site_url):
+    page.goto(f"{site_url}book/05-training-optimization/checkpointing.html")
+    # to ask for the place of a formula would lay it out, and fetch its fonts
+    near = "e => e.checkVisibility({contentVisibilityAuto: true})"
+    assert not page.locator("mjx-container").first.evaluate(near)
+    page.wait_for_function(
+        """() => ["MJXTEX", "MJXTEX-I"].every((name) => [...document.fonts].some(
+            (font) => font.family.endsWith(name) && font.status === "loaded"))""",
+        timeout=5000,
+    )
+    assert not page.locator("mjx-container").first.evaluate(near)
+
+
 def test_the_theme_switch_changes_page_and_figures(page, site_url):
     page.goto(f"{site_url}book/04-neural-networks/optimizers.html")
     button = page.locator(".theme-switch-button").first
